@@ -1,0 +1,137 @@
+// Where a task's progress becomes permanent: offset, archive rows and alerts in one fenced transaction,
+// snapshots of state apart from it.
+
+import type { Position } from '../kernel/ids.ts'
+import type { EpochMs } from '../kernel/time.ts'
+import type { Alert } from './alert.ts'
+import type { ArchiveChunk, ArchivedEvent, ArchiveEncoder, ArchiveTable } from './archive.ts'
+
+export interface TaskId {
+  readonly pipeline: string
+  readonly partition: number
+}
+
+/**
+ * What a batch saw besides its own events. It holds from `offset` on, before the event there is
+ * processed, until the next entry.
+ */
+export interface JournalEntry {
+  readonly offset: number
+  /** Position in the broadcast topic, the next offset to apply, by topic. */
+  readonly broadcasts: Readonly<Record<string, number>>
+  /** Version by reference table. */
+  readonly references: Readonly<Record<string, number>>
+  /** The arrival clock that ticks had reached. */
+  readonly tickMs: EpochMs
+}
+
+export interface Claim {
+  readonly epoch: number
+  readonly nextOffset: number
+  readonly watermarkMs: EpochMs
+  /** Offset that the stored snapshot stands for; 0 where there is none. */
+  readonly snapshotOffset: number
+  /** Entries that hold at or after `snapshotOffset`, ordered. */
+  readonly journal: readonly JournalEntry[]
+}
+
+export interface DeadLetter {
+  readonly id: string
+  readonly topic: string
+  readonly receivedAtMs: EpochMs
+  readonly tenantId: string
+  readonly door: string
+  readonly code: string
+  readonly message: string
+  /** JSON pointer to the offending value; empty for the whole event. */
+  readonly path: string
+  /** The bytes as they came: text, or base64 where they are not text. */
+  readonly raw: string
+  readonly rawEncoding: 'text' | 'base64'
+  /** Where the log holds it, if it got that far. */
+  readonly position: Position | null
+}
+
+export interface OutboxEntry {
+  /** Derived from position: the same effect has the same id in every attempt. */
+  readonly id: string
+  readonly kind: string
+  readonly tenantId: string
+  readonly payload: Readonly<Record<string, unknown>>
+}
+
+/** One sliding window of one partition; partitions merge on read. */
+export interface WindowResult {
+  readonly window: string
+  readonly group: string
+  readonly tenantId: string
+  /** `[startMs, endMs)` in event time. */
+  readonly startMs: EpochMs
+  readonly endMs: EpochMs
+  readonly values: Readonly<Record<string, unknown>>
+  readonly revision: number
+  readonly final: boolean
+}
+
+export interface Checkpoint {
+  readonly task: TaskId
+  readonly epoch: number
+  /** `[fromOffset, toOffset)` of the partition. */
+  readonly fromOffset: number
+  readonly toOffset: number
+  readonly watermarkMs: EpochMs
+  readonly archive: readonly ArchiveChunk[]
+  readonly alerts: readonly Alert[]
+  readonly deadLetters: readonly DeadLetter[]
+  readonly outbox: readonly OutboxEntry[]
+  readonly windows: readonly WindowResult[]
+  /** Only where something changed since the entry before. */
+  readonly journal: readonly JournalEntry[]
+  /** Memory that it holds until it is committed. */
+  readonly bytes: number
+}
+
+export interface SnapshotEntry {
+  readonly key: string
+  /** JSON; null where the key was forgotten. */
+  readonly state: string | null
+}
+
+export interface Snapshot {
+  readonly task: TaskId
+  readonly epoch: number
+  /** State after every event below this offset. */
+  readonly offset: number
+  /** Keys changed since the snapshot before. */
+  readonly entries: readonly SnapshotEntry[]
+}
+
+export type CommitOutcome = 'committed' | 'fenced'
+
+export interface CheckpointStore {
+  /** Creates or extends the archive table of a topic, and its time partitions ahead of time. */
+  ensureArchive(table: ArchiveTable<never>): Promise<void>
+  archiveEncoder<E>(table: ArchiveTable<E>): ArchiveEncoder<E>
+  /** Takes the partition over: from now on whoever held it before is fenced. */
+  claim(task: TaskId): Promise<Claim>
+  /** The stored snapshot, key by key; later entries of a key replace earlier ones. */
+  snapshotEntries(task: TaskId): AsyncIterable<readonly SnapshotEntry[]>
+  /**
+   * One transaction. `fenced` where epoch or offset are no longer ours: nothing was written.
+   * An unclear end (connection lost) is resolved by reading epoch and offset back.
+   * Rejects with `database-unavailable` (retry later): the same content may be committed again.
+   */
+  commit(checkpoint: Checkpoint): Promise<CommitOutcome>
+  /** Fenced alike; never ahead of `next_offset`. */
+  saveSnapshot(snapshot: Snapshot): Promise<CommitOutcome>
+  /** Lowest offset that a restart could still need from the log, by partition. */
+  keepFromOffset(task: TaskId): Promise<number>
+  /** Archived events of one partition in offset order, `[fromOffset, toOffset)`. */
+  readArchive<E>(
+    table: ArchiveTable<E>,
+    range: { readonly partition: number; readonly fromOffset: number; readonly toOffset: number },
+  ): AsyncIterable<readonly ArchivedEvent<E>[]>
+  /** Everything the journal of a task still holds, ordered. */
+  journal(task: TaskId): Promise<readonly JournalEntry[]>
+  close(): Promise<void>
+}
