@@ -1,0 +1,7 @@
+import { viewsContract } from '../../ports/views.contract.ts'
+import { createMemoryViews } from './memory-views.ts'
+
+viewsContract('memory', async () => {
+  const views = createMemoryViews()
+  return { views, settle: async () => {}, close: () => views.close() }
+})
