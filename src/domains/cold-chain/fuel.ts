@@ -1,0 +1,72 @@
+// Tells a drop of the fuel level at rest, a theft or a leak, from consumption and from the slosh of a
+// moving tank. The level is a running median of a few readings.
+
+import { type DurationMs, type EpochMs, MINUTE_MS } from '../../kernel/time.ts'
+
+const MEDIAN_OF = 5
+/** Slower than this is at rest. */
+export const REST_SPEED_KMH = 3
+/** A fall that takes longer than this is consumption of the reefer, not a drop. */
+const BASELINE_LIFE_MS: DurationMs = 30 * MINUTE_MS
+
+/** Plain data. */
+export interface FuelState {
+  recentPercent: number[]
+  /** Level when the truck came to rest; null while it moves. */
+  baselinePercent: number | null
+  baselineAtMs: EpochMs
+  /** Largest amount seen, taken as the tank's size where only litres are sent. */
+  fullLitres: number
+}
+
+export function newFuel(): FuelState {
+  return { recentPercent: [], baselinePercent: null, baselineAtMs: 0, fullLitres: 0 }
+}
+
+export function copyFuel(state: FuelState): FuelState {
+  return { ...state, recentPercent: state.recentPercent.slice() }
+}
+
+/** Percent of the tank that went since the truck came to rest; 0 while it moves or nothing is known. */
+export function fuelDropPercent(
+  state: FuelState,
+  reading: {
+    readonly atMs: EpochMs
+    readonly fuelPercent: number | null
+    readonly fuelLitres: number | null
+    readonly speedKmh: number | null
+  },
+): number {
+  const level = levelPercent(state, reading)
+  if (level === null || reading.speedKmh === null) return 0
+  state.recentPercent.push(level)
+  if (state.recentPercent.length > MEDIAN_OF) state.recentPercent.shift()
+  const present = median(state.recentPercent)
+  if (reading.speedKmh >= REST_SPEED_KMH) {
+    state.baselinePercent = null
+    return 0
+  }
+  const { baselinePercent } = state
+  const stale = reading.atMs - state.baselineAtMs > BASELINE_LIFE_MS
+  if (baselinePercent === null || present > baselinePercent || stale) {
+    state.baselinePercent = present
+    state.baselineAtMs = reading.atMs
+    return 0
+  }
+  return baselinePercent - present
+}
+
+function levelPercent(
+  state: FuelState,
+  reading: { readonly fuelPercent: number | null; readonly fuelLitres: number | null },
+): number | null {
+  if (reading.fuelPercent !== null) return reading.fuelPercent
+  if (reading.fuelLitres === null) return null
+  state.fullLitres = Math.max(state.fullLitres, reading.fuelLitres)
+  return state.fullLitres === 0 ? null : (100 * reading.fuelLitres) / state.fullLitres
+}
+
+function median(values: readonly number[]): number {
+  const sorted = values.slice().sort((a, b) => a - b)
+  return sorted[sorted.length >> 1] ?? 0
+}

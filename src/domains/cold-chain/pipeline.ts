@@ -1,0 +1,158 @@
+// Cold chain as the engine runs it: judges temperature and fuel of each truck, feeds the rules, keeps
+// the truck's last state and minutely figures of the fleet.
+
+import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
+import { copyRuns, openEpisodesOf, type RuleRuns, RuleSet } from '../../rules/rule-set.ts'
+import type { Pipeline } from '../../streams/pipeline.ts'
+import type { WindowDefinition } from '../../streams/windows.ts'
+import { type TruckReading, truckReadings } from './events.ts'
+import { copyFuel, type FuelState, fuelDropPercent, newFuel, REST_SPEED_KMH } from './fuel.ts'
+import {
+  builtInProfiles,
+  DEFAULT_PROFILE_NAME,
+  type GoodsProfile,
+  parseGoodsProfile,
+} from './profiles.ts'
+import { coldChainRules, coldChainVocabulary } from './rules.ts'
+import {
+  type CompartmentState,
+  copyCompartment,
+  judgeTemperature,
+  newCompartment,
+} from './temperature.ts'
+import { TRUCK_VIEW, truckDocument } from './views.ts'
+
+/** Reference table with the operator's own profiles; they come before the built-in ones. */
+export const PROFILE_TABLE = 'goods-profiles'
+/** Compartments of one truck that are told apart; further ones are judged as the last. */
+export const MAX_COMPARTMENTS = 8
+
+/** State of one truck; plain data. */
+export interface TruckState {
+  compartments: CompartmentState[]
+  fuel: FuelState
+  last: TruckReading | null
+  /** Range of the profile that the last reading was judged by. */
+  limits: { readonly minC: number; readonly maxC: number } | null
+  runs: RuleRuns
+}
+
+type Profiles = ReadonlyMap<string, GoodsProfile>
+
+const builtIn: Profiles = new Map(builtInProfiles.map((profile) => [profile.name, profile]))
+const profilesByContent = new WeakMap<object, Profiles>()
+
+/** Says what is wrong with the operator's profiles, or nothing. */
+export function checkProfileTable(content: unknown): string | undefined {
+  if (!Array.isArray(content)) return 'must be a list of goods profiles'
+  for (const [index, document] of content.entries()) {
+    const parsed = parseGoodsProfile(document)
+    if (!parsed.ok) return `profile ${index}: ${parsed.error}`
+  }
+  return undefined
+}
+
+/** Built-in profiles with the operator's put over them. */
+export function profilesOf(content: unknown): Profiles {
+  if (typeof content !== 'object' || content === null) return builtIn
+  let profiles = profilesByContent.get(content)
+  if (profiles === undefined) {
+    const own = (Array.isArray(content) ? content : []).flatMap((document) => {
+      const parsed = parseGoodsProfile(document)
+      return parsed.ok ? [[parsed.value.name, parsed.value] as const] : []
+    })
+    profiles = new Map([...builtIn, ...own])
+    profilesByContent.set(content, profiles)
+  }
+  return profiles
+}
+
+const rules = new RuleSet(coldChainRules, coldChainVocabulary)
+
+const fleetMinutes: WindowDefinition<TruckReading> = {
+  name: 'cold-chain-fleet',
+  sizeMs: 5 * MINUTE_MS,
+  slideMs: MINUTE_MS,
+  allowanceMs: 30 * SECOND_MS,
+  amendableForMs: 15 * MINUTE_MS,
+  group: (event) => event.profile ?? DEFAULT_PROFILE_NAME,
+  values: {
+    readings: { kind: 'count' },
+    activeTrucks: { kind: 'distinct-keys' },
+    minimumC: { kind: 'minimum', value: (event) => event.temperatureC },
+    maximumC: { kind: 'maximum', value: (event) => event.temperatureC },
+  },
+}
+
+export const coldChainPipeline: Pipeline<TruckReading, TruckState> = {
+  name: 'cold-chain',
+  topic: truckReadings,
+  stateFormat: 1,
+  forgetAfterMs: 30 * DAY_MS,
+  newState: () => ({ compartments: [], fuel: newFuel(), last: null, limits: null, runs: [] }),
+  copyState: (state) => ({
+    compartments: state.compartments.map(copyCompartment),
+    fuel: copyFuel(state.fuel),
+    last: state.last,
+    limits: state.limits,
+    runs: copyRuns(state.runs),
+  }),
+  onEvent(state, event, context) {
+    const profiles = profilesOf(context.reference(PROFILE_TABLE))
+    const profile = profiles.get(event.profile ?? DEFAULT_PROFILE_NAME)
+    const atMs = context.eventTimeMs
+    const judged = judgeTemperature(
+      compartmentOf(state, event.zone ?? ''),
+      { atMs, temperatureC: event.temperatureC, shipmentId: event.shipmentId },
+      profile,
+    )
+    const derived = {
+      profile: event.profile ?? DEFAULT_PROFILE_NAME,
+      minC: profile?.minC ?? null,
+      maxC: profile?.maxC ?? null,
+      limitC: judged.limitC,
+      breached: judged.breached,
+      recovered: judged.recovered,
+      side: judged.side,
+      severity: judged.severity,
+      deviationC: judged.deviationC,
+      fuelDropPercent: fuelDropPercent(state.fuel, {
+        atMs,
+        fuelPercent: event.fuelPercent,
+        fuelLitres: event.fuelLitres,
+        speedKmh: event.speedKmh,
+      }),
+      moving: event.speedKmh !== null && event.speedKmh >= REST_SPEED_KMH,
+    }
+    rules.onEvent(state.runs, { event, derived }, context)
+    state.last = event
+    if (state.limits?.minC !== profile?.minC || state.limits?.maxC !== profile?.maxC) {
+      state.limits = profile === undefined ? null : { minC: profile.minC, maxC: profile.maxC }
+    }
+  },
+  onTimer() {
+    // Cold chain sets no timers: its durations are judged at the readings themselves.
+  },
+  openEpisodes: (state) => openEpisodesOf(state.runs),
+  silences: rules.silences<TruckState>((state) =>
+    state.last?.shipmentId == null ? {} : { shipmentId: state.last.shipmentId },
+  ),
+  windows: [fleetMinutes],
+  broadcasts: [],
+  view: {
+    name: TRUCK_VIEW,
+    document(state, _key, facts) {
+      const { last, compartments, limits } = state
+      return last === null ? undefined : truckDocument({ ...facts, last, compartments, limits })
+    },
+  },
+}
+
+function compartmentOf(state: TruckState, zone: string): CompartmentState {
+  for (const compartment of state.compartments) if (compartment.zone === zone) return compartment
+  const last = state.compartments.at(-1)
+  if (last !== undefined && state.compartments.length >= MAX_COMPARTMENTS) return last
+  const compartment = newCompartment(zone)
+  state.compartments.push(compartment)
+  return compartment
+}

@@ -1,0 +1,90 @@
+// What a domain declares so that the engine can run it. Everything here is pure: a function of state,
+// event and event time, with no clock, chance or I/O.
+
+import type { DurationMs, EpochMs } from '../kernel/time.ts'
+import type { DeadLetter, OutboxEntry } from '../ports/checkpoint-store.ts'
+import type { LogRecord } from '../ports/log.ts'
+import type { Episode, PartitionPlace } from './episode.ts'
+import type { StreamEvent, TopicDefinition } from './topic.ts'
+import type { WindowDefinition } from './windows.ts'
+
+/** What is known of one key beside its state. Changed by the engine while it calls; never kept. */
+export interface KeyContext {
+  readonly key: string
+  readonly tenantId: string
+  /** Event time of the call: of the event, clamped, or of the timer. */
+  readonly eventTimeMs: EpochMs
+  readonly offset: number
+  /** Content of a reference table, at the version that the batch sees. */
+  reference(table: string): unknown
+  /** State of a broadcast topic, at the position that the batch sees. */
+  broadcast(topic: string): unknown
+  /** Fires once the key's event time reaches `atMs`; replaces the timer of that name. */
+  setTimer(name: string, atMs: EpochMs): void
+  clearTimer(name: string): void
+  /** Gives a new episode its id and publishes it. */
+  openEpisode(episode: Episode): void
+  /** Publishes a change of an episode that is open, or that this call closed. */
+  publishEpisode(episode: Episode): void
+  /** Asks for an effect outside; `name` makes its id unique among the effects of one event. */
+  effect(name: string, payload: OutboxEntry['payload']): void
+}
+
+export interface Silence<S> {
+  /** Wall time without an event of the key, after an event that came in time. */
+  readonly afterMs: DurationMs
+  /** Describes the episode that the silence opens; undefined where it does not matter. Changes no state. */
+  describe(state: Readonly<S>, context: SilenceContext): Episode | undefined
+}
+
+export interface SilenceContext {
+  readonly key: string
+  readonly startsAtMs: EpochMs
+  /** Offset of the last event before the silence. */
+  readonly offset: number
+}
+
+/** A broadcast topic folded into a table that every task holds. */
+export interface BroadcastDefinition {
+  readonly topic: string
+  empty(): unknown
+  /** Returns the table with the record applied; may change it in place. A record it can't read changes nothing. */
+  apply(table: unknown, record: { readonly key: string; readonly value: unknown }): unknown
+}
+
+export interface Pipeline<E extends StreamEvent, S> {
+  readonly name: string
+  readonly topic: TopicDefinition<E>
+  /** Grows with every change of S that older snapshots do not fit. */
+  readonly stateFormat: number
+  /** Keys that sent nothing for this long are forgotten. */
+  readonly forgetAfterMs: DurationMs
+  /** State is plain data that JSON carries without loss. */
+  newState(key: string): S
+  /** A copy that shares nothing that either side changes. */
+  copyState(state: S): S
+  onEvent(state: S, event: E, context: KeyContext): void
+  onTimer(state: S, timer: string, context: KeyContext): void
+  /** Episodes that are open in this state. */
+  openEpisodes(state: S): readonly Episode[]
+  readonly silences: readonly Silence<S>[]
+  readonly windows: readonly WindowDefinition<E>[]
+  readonly broadcasts: readonly BroadcastDefinition[]
+  /** For the topic of dead letters itself: its records are kept as they are, and are no events. */
+  readDeadLetter?(record: LogRecord, place: PartitionPlace): DeadLetter
+  /** The live view of a key; absent where the domain shows none. */
+  readonly view?: {
+    readonly name: string
+    document(state: S, key: string, about: ViewFacts): Readonly<Record<string, unknown>> | undefined
+  }
+}
+
+export interface ViewFacts {
+  readonly receivedAtMs: EpochMs
+  /** Episodes open now, silences included. */
+  readonly open: readonly Episode[]
+}
+
+/** A pipeline whose types of event and state nobody outside needs to know. */
+// biome-ignore lint/suspicious/noExplicitAny: the engine passes event and state through without looking.
+export type AnyPipeline = Pipeline<any, any>

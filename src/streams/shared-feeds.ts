@@ -1,0 +1,105 @@
+// What all tasks of a process share: reference tables with their versions, and broadcast topics read
+// from the log. A task takes over what is new at a batch boundary.
+
+import type { Log } from '../ports/log.ts'
+import type { ReferenceSource, ReferenceStore } from '../ports/reference-source.ts'
+import type { BroadcastProgress, ReferenceVersion } from './batch.ts'
+
+/** Records that one task takes over from a broadcast topic at one batch boundary. */
+export const MAX_BROADCAST_RECORDS = 5_000
+const MAX_BROADCAST_BYTES = 4 * 1024 * 1024
+
+export interface ReferenceReport {
+  referenceChanged(name: string, version: number): void
+  referenceProblem(name: string, message: string): void
+}
+
+/** Reference tables as numbered versions; a malformed document leaves the last good version in force. */
+export class ReferenceTables {
+  readonly #store: ReferenceStore
+  readonly #versions = new Map<string, ReferenceVersion>()
+  readonly #tags = new Map<string, string>()
+  readonly #problems = new Map<string, string>()
+
+  constructor(store: ReferenceStore) {
+    this.#store = store
+  }
+
+  /** The newest version of each table. */
+  current(): readonly ReferenceVersion[] {
+    return [...this.#versions.values()]
+  }
+
+  problems(): readonly { readonly name: string; readonly message: string }[] {
+    return [...this.#problems].map(([name, message]) => ({ name, message }))
+  }
+
+  /** Reads the source again; `check` says what is wrong with a document, or nothing. */
+  async refresh(
+    source: ReferenceSource,
+    check: (name: string, content: unknown) => string | undefined,
+    report: ReferenceReport,
+  ): Promise<void> {
+    const { documents, problems } = await source.load()
+    const found = new Map(problems.map(({ name, message }) => [name, message]))
+    for (const document of documents) {
+      const { name, content, tag } = document
+      if (this.#tags.get(name) === tag) continue
+      const problem = check(name, content)
+      if (problem !== undefined) {
+        found.set(name, problem)
+        continue
+      }
+      const version = await this.#store.register(document)
+      this.#versions.set(name, { name, version, content })
+      this.#tags.set(name, tag)
+      report.referenceChanged(name, version)
+    }
+    for (const [name, message] of found) {
+      if (this.#problems.get(name) !== message) report.referenceProblem(name, message)
+    }
+    this.#problems.clear()
+    for (const [name, message] of found) this.#problems.set(name, message)
+  }
+
+  /** The versions that a journal entry names. */
+  async at(versions: Readonly<Record<string, number>>): Promise<readonly ReferenceVersion[]> {
+    return Promise.all(
+      Object.entries(versions).map(async ([name, version]) => {
+        const present = this.#versions.get(name)
+        const content =
+          present?.version === version ? present.content : await this.#store.load(name, version)
+        return { name, version, content }
+      }),
+    )
+  }
+}
+
+/** Reads on in a broadcast topic (its partition 0), for a task that has reached `fromOffset`. */
+export async function readBroadcast(
+  log: Log,
+  topic: string,
+  fromOffset: number,
+  toOffset = Number.POSITIVE_INFINITY,
+): Promise<BroadcastProgress> {
+  const { startOffset } = await log.bounds(topic, 0)
+  const batch = await log.read(topic, 0, Math.max(fromOffset, startOffset), {
+    records: Math.min(MAX_BROADCAST_RECORDS, Math.max(1, toOffset - fromOffset)),
+    bytes: MAX_BROADCAST_BYTES,
+  })
+  const records = batch.records.filter((record) => record.offset < toOffset)
+  return {
+    topic,
+    records: records.map(({ offset, key, value }) => ({ offset, key, value: jsonOf(value) })),
+    nextOffset: Math.min(toOffset, batch.nextOffset),
+  }
+}
+
+/** Undefined where the record is not JSON: the broadcast's own definition ignores it. */
+function jsonOf(value: Uint8Array): unknown {
+  try {
+    return JSON.parse(Buffer.from(value).toString('utf8'))
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,111 @@
+// What a pipeline's functions see and may do while the task calls them. One object a task, changed
+// between calls, so that the hot path allocates nothing for it.
+
+import { derivedId } from '../kernel/ids.ts'
+import type { EpochMs } from '../kernel/time.ts'
+import type { OutboxEntry } from '../ports/checkpoint-store.ts'
+import { type Episode, episodeId, type PartitionPlace } from './episode.ts'
+import type { EventTimer, Frame, KeySlot } from './key-slot.ts'
+import type { KeyContext } from './pipeline.ts'
+import type { StreamEvent } from './topic.ts'
+
+/** Tables that tasks hold: reference data and broadcast topics. */
+export interface SharedTables {
+  readonly references: ReadonlyMap<string, unknown>
+  readonly broadcasts: ReadonlyMap<string, unknown>
+}
+
+export interface ContextSink {
+  publish(episode: Episode): void
+  effect(entry: OutboxEntry): void
+}
+
+export class TaskContext<E extends StreamEvent, S> implements KeyContext {
+  readonly #place: PartitionPlace
+  readonly #tables: SharedTables
+  readonly #sink: ContextSink
+  #slot: KeySlot<E, S> | null = null
+  #frame: Frame<S> | null = null
+  /** Episodes closed while history is computed again; null while it is live. */
+  #rebuilt: Episode[] | null = null
+  eventTimeMs: EpochMs = 0
+  offset = 0
+
+  constructor(place: PartitionPlace, tables: SharedTables, sink: ContextSink) {
+    this.#place = place
+    this.#tables = tables
+    this.#sink = sink
+  }
+
+  /** Live: what is published leaves the task. */
+  enter(slot: KeySlot<E, S>, frame: Frame<S>): void {
+    this.#slot = slot
+    this.#frame = frame
+    this.#rebuilt = null
+  }
+
+  /** Computing again: nothing leaves; closed episodes are gathered for comparison. */
+  enterRebuild(slot: KeySlot<E, S>, frame: Frame<S>, rebuilt: Episode[]): void {
+    this.enter(slot, frame)
+    this.#rebuilt = rebuilt
+  }
+
+  get key(): string {
+    return this.#slot?.key ?? ''
+  }
+
+  get tenantId(): string {
+    return this.#slot?.tenantId ?? ''
+  }
+
+  reference(table: string): unknown {
+    return this.#tables.references.get(table)
+  }
+
+  broadcast(topic: string): unknown {
+    return this.#tables.broadcasts.get(topic)
+  }
+
+  setTimer(name: string, atMs: EpochMs): void {
+    this.#setTimers([...this.#timers().filter((timer) => timer.name !== name), { name, atMs }])
+  }
+
+  clearTimer(name: string): void {
+    const timers = this.#timers()
+    if (timers.some((timer) => timer.name === name)) {
+      this.#setTimers(timers.filter((timer) => timer.name !== name))
+    }
+  }
+
+  openEpisode(episode: Episode): void {
+    episode.openedBy = this.offset
+    const kept = this.#slot?.aliases.get(openerOf(episode))
+    episode.id = kept ?? episodeId(this.#place, episode)
+    this.publishEpisode(episode)
+  }
+
+  publishEpisode(episode: Episode): void {
+    if (this.#rebuilt === null) this.#sink.publish(episode)
+    else if (episode.endsAtMs !== null) this.#rebuilt.push(episode)
+  }
+
+  effect(name: string, payload: OutboxEntry['payload']): void {
+    if (this.#rebuilt !== null) return
+    const { topic, partition } = this.#place
+    const id = derivedId('effect', topic, partition, this.offset, this.key, name)
+    this.#sink.effect({ id, kind: name, tenantId: this.tenantId, payload })
+  }
+
+  #timers(): readonly EventTimer[] {
+    return this.#frame?.timers ?? []
+  }
+
+  #setTimers(timers: readonly EventTimer[]): void {
+    if (this.#frame !== null) this.#frame.timers = timers
+  }
+}
+
+/** Names the opener of an episode among all openers of a key. */
+export function openerOf(episode: Pick<Episode, 'openedBy' | 'rule' | 'instance'>): string {
+  return `${episode.openedBy}|${episode.rule}|${episode.instance}`
+}

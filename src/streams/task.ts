@@ -1,0 +1,729 @@
+// A task: one partition of one pipeline. It owns the partition's keyed state, timers and watermark in
+// memory and turns batches of records into outputs. Pure: no clock, no I/O; the runner around it reads,
+// publishes and commits.
+
+import { assert } from '../kernel/errors.ts'
+import { derivedId } from '../kernel/ids.ts'
+import type { DurationMs, EpochMs } from '../kernel/time.ts'
+import type { Alert } from '../ports/alert.ts'
+import type { ArchiveEncoder, EventFlag } from '../ports/archive.ts'
+import type {
+  DeadLetter,
+  JournalEntry,
+  OutboxEntry,
+  SnapshotEntry,
+  WindowResult,
+} from '../ports/checkpoint-store.ts'
+import type { LogRecord } from '../ports/log.ts'
+import type { ViewEntry } from '../ports/views.ts'
+import { type BatchInputs, type BatchOutput, noCounts } from './batch.ts'
+import { decodeRecord } from './decode.ts'
+import { type Cause, type Episode, reconcile, toAlert } from './episode.ts'
+import {
+  advanceBase,
+  type Frame,
+  type KeySlot,
+  settle,
+  type TailEvent,
+  tailIndex,
+} from './key-slot.ts'
+import type { Pipeline } from './pipeline.ts'
+import { RecentIds } from './recent-ids.ts'
+import { SilenceQueue } from './silence-queue.ts'
+import { openerOf, TaskContext } from './task-context.ts'
+import {
+  decodePartition,
+  decodeSlot,
+  encodePartition,
+  encodeSlot,
+  PARTITION_KEY,
+} from './task-snapshot.ts'
+import type { StreamEvent } from './topic.ts'
+import { PanedWindow } from './windows.ts'
+
+/** A device clock further ahead of the arrival than this is not believed. */
+export const FUTURE_TOLERANCE_MS: DurationMs = 5 * 60_000
+/** A partition without events for so long no longer holds the watermark back. */
+export const IDLE_TIMEOUT_MS: DurationMs = 60_000
+export const DEFAULT_TENANT = 'default'
+
+const NO_TIME = Number.NEGATIVE_INFINITY
+const DUPLICATE: readonly EventFlag[] = ['duplicate']
+const LATE: readonly EventFlag[] = ['late']
+const FUTURE: readonly EventFlag[] = ['future']
+const FUTURE_DUPLICATE: readonly EventFlag[] = ['future', 'duplicate']
+
+export interface TaskOptions<E extends StreamEvent, S> {
+  readonly pipeline: Pipeline<E, S>
+  /** Topic as the log calls it. */
+  readonly topic: string
+  readonly partition: number
+  readonly encoder: ArchiveEncoder<E>
+}
+
+export class Task<E extends StreamEvent, S> {
+  readonly pipeline: Pipeline<E, S>
+  readonly topic: string
+  readonly partition: number
+  readonly #encoder: ArchiveEncoder<E>
+  readonly #slots = new Map<string, KeySlot<E, S>>()
+  readonly #windows = new Map<string, readonly PanedWindow<E>[]>()
+  readonly #references = new Map<string, unknown>()
+  readonly #referenceVersions: Record<string, number> = {}
+  readonly #broadcasts = new Map<string, unknown>()
+  readonly #broadcastOffsets: Record<string, number> = {}
+  readonly #silences = new SilenceQueue()
+  readonly #context: TaskContext<E, S>
+  readonly #copy: (frame: Frame<S>) => Frame<S>
+  readonly #widestAllowanceMs: DurationMs
+  #unsaved: KeySlot<E, S>[] = []
+  #forgotten: string[] = []
+  #unseen: KeySlot<E, S>[] = []
+  #nextOffset = 0
+  #arrivalClockMs: EpochMs = NO_TIME
+  #tickMs: EpochMs = 0
+  #newestEventMs: EpochMs = NO_TIME
+  #nextWindowCheckMs: EpochMs = NO_TIME
+  #sweptAtMs: EpochMs = NO_TIME
+  /** Outputs are thrown away: they are committed already. */
+  #restoring = false
+
+  #slot: KeySlot<E, S> | null = null
+  #cause: Cause = { offset: 0, receivedAtMs: 0, tenantId: DEFAULT_TENANT }
+  #alerts: Alert[] = []
+  #deadLetters: DeadLetter[] = []
+  #outbox: OutboxEntry[] = []
+  #finished: WindowResult[] = []
+  #counts = noCounts()
+
+  constructor(options: TaskOptions<E, S>) {
+    this.pipeline = options.pipeline
+    this.topic = options.topic
+    this.partition = options.partition
+    this.#encoder = options.encoder
+    const { pipeline } = options
+    this.#copy = (frame) => ({ state: pipeline.copyState(frame.state), timers: frame.timers })
+    this.#widestAllowanceMs = Math.max(0, ...pipeline.windows.map((each) => each.allowanceMs))
+    for (const broadcast of pipeline.broadcasts) {
+      this.#broadcasts.set(broadcast.topic, broadcast.empty())
+      this.#broadcastOffsets[broadcast.topic] = 0
+    }
+    this.#context = new TaskContext(
+      options,
+      { references: this.#references, broadcasts: this.#broadcasts },
+      {
+        publish: (episode) => this.#publish(episode),
+        effect: (entry) => this.#outbox.push(entry),
+      },
+    )
+  }
+
+  get nextOffset(): number {
+    return this.#nextOffset
+  }
+
+  get keys(): number {
+    return this.#slots.size
+  }
+
+  /** Next record to apply from a broadcast topic. */
+  broadcastOffset(topic: string): number {
+    return this.#broadcastOffsets[topic] ?? 0
+  }
+
+  /** Some keys changed since their view was taken. */
+  get hasUnseen(): boolean {
+    return this.#unseen.length > 0
+  }
+
+  /** Everything before this event time is taken to have arrived. */
+  get watermarkMs(): EpochMs {
+    return this.#newestEventMs === NO_TIME ? 0 : this.#newestEventMs - this.#widestAllowanceMs
+  }
+
+  /** True where applying this tick would decide something; other ticks need not be kept. */
+  tickMatters(tickMs: EpochMs): boolean {
+    if (this.#silences.nextAtMs <= tickMs) return true
+    const idleMs = tickMs - IDLE_TIMEOUT_MS
+    if (this.#arrivalClockMs > idleMs || idleMs <= this.#newestEventMs) return false
+    for (const windows of this.#windows.values()) {
+      for (const window of windows) {
+        if (window.wouldFinish(idleMs - window.definition.allowanceMs)) return true
+      }
+    }
+    return false
+  }
+
+  /**
+   * Applies the inputs, then the records, which must go on where the task stands. Records below that
+   * are repeats from the log and are dropped. `nextOffset` may lie beyond the last record.
+   */
+  process(records: readonly LogRecord[], nextOffset: number, inputs: BatchInputs): BatchOutput {
+    const fromOffset = this.#nextOffset
+    const journal = this.#applyInputs(inputs)
+    const causedByTick =
+      journal.length > 0 && this.#alerts.length + this.#finished.length + this.#outbox.length > 0
+    for (const record of records) {
+      if (record.offset < this.#nextOffset) continue
+      this.#handle(record)
+      this.#nextOffset = record.offset + 1
+    }
+    this.#nextOffset = Math.max(this.#nextOffset, nextOffset)
+    this.#collectAmendments()
+    return this.#take(fromOffset, journal, causedByTick)
+  }
+
+  /** Live views of keys that changed, at most `limit`; the rest stays for the next call. */
+  takeViews(limit: number): readonly ViewEntry[] {
+    const { view } = this.pipeline
+    const taken = this.#unseen.splice(0, limit)
+    const entries: ViewEntry[] = []
+    for (const slot of taken) {
+      slot.unseen = false
+      const open = [...this.pipeline.openEpisodes(slot.head.state), ...slot.silenceEpisodes]
+      const document = view?.document(slot.head.state, slot.key, {
+        receivedAtMs: slot.lastReceivedAtMs,
+        open,
+      })
+      if (view === undefined || document === undefined) continue
+      entries.push({
+        view: view.name,
+        key: slot.key,
+        tenantId: slot.tenantId,
+        version: {
+          partition: this.partition,
+          offset: slot.lastOffset,
+          clockMs: Math.max(0, this.#arrivalClockMs),
+        },
+        json: JSON.stringify(document),
+      })
+    }
+    return entries
+  }
+
+  /** Marks every key as unseen, so that a view store that lost everything is filled again. */
+  showAll(): void {
+    for (const slot of this.#slots.values()) this.#markUnseen(slot)
+  }
+
+  /** Windows that are not final yet, as far as this partition knows. */
+  openWindows(): readonly WindowResult[] {
+    return [...this.#windows].flatMap(([tenantId, windows]) =>
+      windows.flatMap((window) => window.open(tenantId)),
+    )
+  }
+
+  /** State of all keys changed since the last call, as it is after every event below `nextOffset`. */
+  takeSnapshot(): readonly SnapshotEntry[] {
+    this.#sweep()
+    const { stateFormat, broadcasts } = this.pipeline
+    const whole = broadcasts.length > 0
+    const entries: SnapshotEntry[] = this.#forgotten.map((key) => ({ key, state: null }))
+    for (const slot of this.#unsaved) {
+      slot.unsaved = false
+      const key = scopedKey(slot.tenantId, slot.key)
+      entries.push({ key, state: encodeSlot(slot, { stateFormat, whole }) })
+    }
+    this.#forgotten = []
+    this.#unsaved = []
+    entries.push({ key: PARTITION_KEY, state: this.#encodePartition() })
+    return entries
+  }
+
+  /** Starts from a snapshot: `entries` in the order they were saved, `offset` what they stand for. */
+  loadSnapshotEntries(entries: readonly SnapshotEntry[]): void {
+    for (const { key, state } of entries) {
+      if (key === PARTITION_KEY) {
+        if (state !== null) this.#decodePartition(state)
+      } else if (state === null) this.#slots.delete(key)
+      else this.#slots.set(key, decodeSlot(state, this.pipeline))
+    }
+  }
+
+  /** Ends the loading; from here on records from `offset` on can be processed. */
+  beginAt(offset: number, references: BatchInputs['references']): void {
+    this.#nextOffset = offset
+    for (const reference of references) this.#setReference(reference)
+    for (const slot of this.#slots.values()) {
+      if (slot.head === slot.base) this.#rebuild(slot, [])
+      this.#queueSilence(slot)
+    }
+  }
+
+  /** Runs what was committed already once more, outputs thrown away, so that state catches up. */
+  rerun(records: readonly LogRecord[], nextOffset: number, inputs: BatchInputs): void {
+    this.#restoring = true
+    try {
+      this.process(records, nextOffset, inputs)
+    } finally {
+      this.#restoring = false
+    }
+  }
+
+  #applyInputs(inputs: BatchInputs): readonly JournalEntry[] {
+    let changed = false
+    for (const reference of inputs.references) {
+      if (this.#referenceVersions[reference.name] === reference.version) continue
+      for (const slot of this.#slots.values()) {
+        settle(slot, this.#copy)
+        this.#markUnsaved(slot)
+      }
+      this.#setReference(reference)
+      changed = true
+    }
+    for (const progress of inputs.broadcasts) {
+      if (progress.nextOffset <= (this.#broadcastOffsets[progress.topic] ?? 0)) continue
+      this.#applyBroadcast(progress)
+      changed = true
+    }
+    if (inputs.tickMs !== null && inputs.tickMs > this.#tickMs && this.tickMatters(inputs.tickMs)) {
+      this.#applyTick(inputs.tickMs)
+      changed = true
+    }
+    return changed ? [this.#journalEntry()] : []
+  }
+
+  #setReference(reference: BatchInputs['references'][number]): void {
+    this.#references.set(reference.name, reference.content)
+    this.#referenceVersions[reference.name] = reference.version
+  }
+
+  #applyBroadcast(progress: BatchInputs['broadcasts'][number]): void {
+    const definition = this.pipeline.broadcasts.find((each) => each.topic === progress.topic)
+    if (definition === undefined) return
+    const reached = this.#broadcastOffsets[progress.topic] ?? 0
+    let table = this.#broadcasts.get(progress.topic)
+    for (const record of progress.records) {
+      if (record.offset >= reached && record.offset < progress.nextOffset) {
+        table = definition.apply(table, record)
+      }
+    }
+    this.#broadcasts.set(progress.topic, table)
+    this.#broadcastOffsets[progress.topic] = progress.nextOffset
+  }
+
+  #applyTick(tickMs: EpochMs): void {
+    const lastArrivalMs = this.#arrivalClockMs
+    this.#tickMs = tickMs
+    this.#advanceArrival(tickMs)
+    if (lastArrivalMs <= tickMs - IDLE_TIMEOUT_MS) this.#advanceEventTime(tickMs - IDLE_TIMEOUT_MS)
+  }
+
+  #journalEntry(): JournalEntry {
+    return {
+      offset: this.#nextOffset,
+      broadcasts: { ...this.#broadcastOffsets },
+      references: { ...this.#referenceVersions },
+      tickMs: this.#tickMs,
+    }
+  }
+
+  #handle(record: LogRecord): void {
+    this.#advanceArrival(record.receivedAtMs)
+    if (this.pipeline.readDeadLetter !== undefined) {
+      if (!this.#restoring) this.#deadLetters.push(this.pipeline.readDeadLetter(record, this))
+      return
+    }
+    const decoded = decodeRecord(record, this.pipeline.topic)
+    if (!decoded.ok) {
+      this.#counts.rejected++
+      this.#deadLetters.push({
+        id: derivedId('dead-letter', this.topic, this.partition, record.offset),
+        topic: this.topic,
+        receivedAtMs: record.receivedAtMs,
+        tenantId: record.tenantId,
+        door: 'log',
+        ...decoded.error,
+        position: { topic: this.topic, partition: this.partition, offset: record.offset },
+      })
+      return
+    }
+    this.#counts.events++
+    const event = decoded.value
+    const flags = this.#judge(event, record)
+    if (this.#restoring) return
+    this.#encoder.add(
+      {
+        partition: this.partition,
+        offset: record.offset,
+        receivedAtMs: record.receivedAtMs,
+        tenantId: record.tenantId,
+        eventId: event.eventId,
+        flags,
+      },
+      event,
+    )
+  }
+
+  /** Gives the event to its key and returns what is noted about it. */
+  #judge(event: E, record: LogRecord): readonly EventFlag[] | null {
+    const slot = this.#slotOf(this.pipeline.topic.keyOf(event), record)
+    this.#slot = slot
+    this.#cause = record
+    const future = event.recordedAtMs > record.receivedAtMs + FUTURE_TOLERANCE_MS
+    const eventTimeMs = future ? record.receivedAtMs : event.recordedAtMs
+    this.#heard(slot, record, eventTimeMs)
+    if (event.eventId !== null) {
+      slot.recentIds ??= new RecentIds()
+      if (slot.recentIds.seen(event.eventId)) {
+        this.#counts.duplicates++
+        return future ? FUTURE_DUPLICATE : DUPLICATE
+      }
+    }
+    const late = !this.#place(slot, { event, eventTimeMs, ...placeOf(record) })
+    if (future) {
+      this.#counts.future++
+      return FUTURE
+    }
+    this.#addToWindows(slot, event, eventTimeMs)
+    if (eventTimeMs > this.#newestEventMs) this.#advanceEventTime(eventTimeMs)
+    if (!late) return null
+    this.#counts.late++
+    return LATE
+  }
+
+  #slotOf(key: string, record: LogRecord): KeySlot<E, S> {
+    const scoped = scopedKey(record.tenantId, key)
+    const known = this.#slots.get(scoped)
+    if (known !== undefined && !this.#isForgettable(known, record.receivedAtMs)) return known
+    const head: Frame<S> = { state: this.pipeline.newState(key), timers: [] }
+    const slot: KeySlot<E, S> = {
+      key,
+      tenantId: record.tenantId,
+      base: this.#copy(head),
+      baseTimeMs: NO_TIME,
+      mid: null,
+      head,
+      headTimeMs: NO_TIME,
+      tail: [],
+      published: [],
+      aliases: new Map(),
+      recentIds: null,
+      lastReceivedAtMs: record.receivedAtMs,
+      lastOffset: record.offset,
+      silentSinceMs: null,
+      silencesPassed: 0,
+      silenceEpisodes: [],
+      queued: known?.queued ?? false,
+      unsaved: false,
+      unseen: false,
+    }
+    if (known !== undefined) this.#unsaved = this.#unsaved.filter((each) => each !== known)
+    this.#slots.set(scoped, slot)
+    return slot
+  }
+
+  /** Notes that the key spoke, and ends what its silence had opened. */
+  #heard(slot: KeySlot<E, S>, record: LogRecord, eventTimeMs: EpochMs): void {
+    slot.lastReceivedAtMs = record.receivedAtMs
+    slot.lastOffset = record.offset
+    slot.silencesPassed = 0
+    const shortest = this.pipeline.silences[0]
+    const inTime = shortest !== undefined && record.receivedAtMs - eventTimeMs < shortest.afterMs
+    slot.silentSinceMs = inTime ? record.receivedAtMs : null
+    if (inTime) this.#queueSilence(slot)
+    for (const episode of slot.silenceEpisodes) {
+      episode.status = 'resolved'
+      episode.endsAtMs = record.receivedAtMs
+      episode.updatedAtMs = record.receivedAtMs
+      this.#publish(episode)
+      slot.published = slot.published.filter((known) => known.episode.id !== episode.id)
+    }
+    if (slot.silenceEpisodes.length > 0) slot.silenceEpisodes = []
+    this.#markUnsaved(slot)
+    this.#markUnseen(slot)
+  }
+
+  /** Applies the event in order, or where it belongs; false where it is too old for that. */
+  #place(slot: KeySlot<E, S>, entry: TailEvent<E>): boolean {
+    if (entry.eventTimeMs >= slot.headTimeMs) {
+      advanceBase(slot, this.#copy)
+      slot.tail.push(entry)
+      slot.headTimeMs = entry.eventTimeMs
+      this.#context.enter(slot, slot.head)
+      this.#apply(slot.head, entry)
+      return true
+    }
+    if (entry.eventTimeMs < slot.baseTimeMs) return false
+    this.#counts.reordered++
+    const index = tailIndex(slot.tail, entry.eventTimeMs)
+    slot.tail.splice(index, 0, entry)
+    if (slot.mid !== null && index < slot.mid.index) {
+      slot.mid = { ...slot.mid, index: slot.mid.index + 1 }
+    }
+    const closed: Episode[] = []
+    this.#rebuild(slot, closed)
+    const open = this.pipeline.openEpisodes(slot.head.state)
+    this.#amend(slot, [...closed, ...open, ...slot.silenceEpisodes])
+    return true
+  }
+
+  #apply(frame: Frame<S>, entry: TailEvent<E>): void {
+    if (frame.timers.length > 0) this.#fireTimers(frame, entry)
+    this.#context.eventTimeMs = entry.eventTimeMs
+    this.#context.offset = entry.offset
+    this.pipeline.onEvent(frame.state, entry.event, this.#context)
+  }
+
+  /** Timers due at or before the event, in order of time, then name. */
+  #fireTimers(frame: Frame<S>, entry: TailEvent<E>): void {
+    this.#context.offset = entry.offset
+    for (;;) {
+      const due = frame.timers
+        .filter((timer) => timer.atMs <= entry.eventTimeMs)
+        .sort((a, b) => a.atMs - b.atMs || (a.name < b.name ? -1 : 1))[0]
+      if (due === undefined) return
+      frame.timers = frame.timers.filter((timer) => timer !== due)
+      this.#context.eventTimeMs = due.atMs
+      this.pipeline.onTimer(frame.state, due.name, this.#context)
+    }
+  }
+
+  /** Computes head and mid from base and tail; episodes that closed on the way are put into `closed`. */
+  #rebuild(slot: KeySlot<E, S>, closed: Episode[]): void {
+    slot.head = this.#copy(slot.base)
+    this.#context.enterRebuild(slot, slot.head, closed)
+    for (let index = 0; index <= slot.tail.length; index++) {
+      if (slot.mid?.index === index) slot.mid = { ...slot.mid, frame: this.#copy(slot.head) }
+      const entry = slot.tail[index]
+      if (entry !== undefined) this.#apply(slot.head, entry)
+    }
+    slot.headTimeMs = slot.tail.at(-1)?.eventTimeMs ?? slot.headTimeMs
+  }
+
+  #amend(slot: KeySlot<E, S>, recomputed: readonly Episode[]): void {
+    const { amended, opened, withdrawn } = reconcile(slot.published, recomputed)
+    for (const { episode, before } of amended) {
+      if (episode.openedBy !== before.episode.openedBy) {
+        slot.aliases.set(openerOf(episode), episode.id)
+      }
+    }
+    const changes = [...amended.map(({ episode }) => episode), ...opened]
+    for (const episode of changes.sort((a, b) => a.startsAtMs - b.startsAtMs)) {
+      this.#publish(episode)
+    }
+    for (const { episode, revision } of withdrawn) {
+      slot.published = slot.published.filter((known) => known.episode.id !== episode.id)
+      const ended = {
+        ...episode,
+        status: 'resolved' as const,
+        endsAtMs: episode.startsAtMs,
+      }
+      this.#emit({ episode: ended, revision: revision + 1 }, true)
+    }
+  }
+
+  #publish(episode: Episode): void {
+    const slot = this.#slot
+    assert(slot !== null, 'An episode was published outside of an event.')
+    const index = slot.published.findIndex((known) => known.episode.id === episode.id)
+    const revision = (slot.published[index]?.revision ?? 0) + 1
+    const published = { episode: { ...episode }, revision }
+    if (index === -1) slot.published.push(published)
+    else slot.published[index] = published
+    this.#emit(published, false)
+  }
+
+  #emit(published: { episode: Episode; revision: number }, withdrawn: boolean): void {
+    this.#alerts.push(toAlert(this, published, this.#cause, { withdrawn }))
+  }
+
+  /** Moves the arrival clock and lets keys fall silent whose time is up. */
+  #advanceArrival(nowMs: EpochMs): void {
+    if (nowMs <= this.#arrivalClockMs) return
+    this.#arrivalClockMs = nowMs
+    while (this.#silences.nextAtMs <= nowMs) {
+      const key = this.#silences.pop()
+      const slot = key === undefined ? undefined : this.#slots.get(key)
+      if (slot !== undefined) {
+        slot.queued = false
+        if (this.#silenceDueMs(slot) <= nowMs) this.#fallSilent(slot)
+        this.#queueSilence(slot)
+      }
+    }
+  }
+
+  #silenceDueMs(slot: KeySlot<E, S>): EpochMs {
+    const silence = this.pipeline.silences[slot.silencesPassed]
+    return silence === undefined || slot.silentSinceMs === null
+      ? Number.POSITIVE_INFINITY
+      : slot.silentSinceMs + silence.afterMs
+  }
+
+  #queueSilence(slot: KeySlot<E, S>): void {
+    if (slot.queued) return
+    const dueMs = this.#silenceDueMs(slot)
+    if (dueMs === Number.POSITIVE_INFINITY) return
+    slot.queued = true
+    this.#silences.push(dueMs, scopedKey(slot.tenantId, slot.key))
+  }
+
+  #fallSilent(slot: KeySlot<E, S>): void {
+    const silence = this.pipeline.silences[slot.silencesPassed]
+    if (silence === undefined) return
+    const startsAtMs = this.#silenceDueMs(slot)
+    slot.silencesPassed++
+    this.#markUnsaved(slot)
+    this.#markUnseen(slot)
+    const episode = silence.describe(slot.head.state, {
+      key: slot.key,
+      startsAtMs,
+      offset: slot.lastOffset,
+    })
+    if (episode === undefined) return
+    this.#slot = slot
+    this.#cause = { offset: slot.lastOffset, receivedAtMs: startsAtMs, tenantId: slot.tenantId }
+    this.#context.enter(slot, slot.head)
+    this.#context.offset = slot.lastOffset
+    this.#context.openEpisode(episode)
+    slot.silenceEpisodes.push(episode)
+  }
+
+  #addToWindows(slot: KeySlot<E, S>, event: E, eventTimeMs: EpochMs): void {
+    if (this.pipeline.windows.length === 0) return
+    let windows = this.#windows.get(slot.tenantId)
+    if (windows === undefined) {
+      windows = this.pipeline.windows.map((definition) => new PanedWindow(definition))
+      this.#windows.set(slot.tenantId, windows)
+    }
+    for (const window of windows) {
+      if (!window.add(slot.key, event, eventTimeMs)) this.#counts.unwindowed++
+    }
+  }
+
+  /** Finishes windows at the very event that passes their end, so that batches don't matter. */
+  #advanceEventTime(newestMs: EpochMs): void {
+    if (newestMs <= this.#newestEventMs) return
+    this.#newestEventMs = newestMs
+    if (newestMs < this.#nextWindowCheckMs) return
+    let nextMs = Number.POSITIVE_INFINITY
+    for (const { slideMs, allowanceMs } of this.pipeline.windows) {
+      const watermarkMs = newestMs - allowanceMs
+      nextMs = Math.min(nextMs, watermarkMs - (watermarkMs % slideMs) + slideMs + allowanceMs)
+    }
+    this.#nextWindowCheckMs = nextMs
+    this.#collectWindows(newestMs)
+  }
+
+  #collectAmendments(): void {
+    if (this.#newestEventMs !== NO_TIME) this.#collectWindows(this.#newestEventMs)
+  }
+
+  #collectWindows(newestMs: EpochMs): void {
+    for (const [tenantId, windows] of this.#windows) {
+      for (const window of windows) {
+        const results = window.advance(newestMs - window.definition.allowanceMs, tenantId)
+        if (results.length > 0) this.#finished.push(...results)
+      }
+    }
+  }
+
+  #take(fromOffset: number, journal: readonly JournalEntry[], causedByTick: boolean): BatchOutput {
+    const output: BatchOutput = {
+      fromOffset,
+      toOffset: this.#nextOffset,
+      watermarkMs: this.watermarkMs,
+      archive: this.#encoder.pendingBytes > 0 ? [this.#encoder.take()] : [],
+      alerts: this.#alerts,
+      deadLetters: this.#deadLetters,
+      outbox: this.#outbox,
+      windows: this.#finished,
+      journal,
+      counts: this.#counts,
+      causedByTick,
+    }
+    this.#alerts = []
+    this.#deadLetters = []
+    this.#outbox = []
+    this.#finished = []
+    this.#counts = noCounts()
+    return output
+  }
+
+  #isForgettable(slot: KeySlot<E, S>, nowMs: EpochMs): boolean {
+    return (
+      nowMs - slot.lastReceivedAtMs > this.pipeline.forgetAfterMs &&
+      slot.silenceEpisodes.length === 0 &&
+      this.pipeline.openEpisodes(slot.head.state).length === 0
+    )
+  }
+
+  /** Frees keys that an event would find forgotten anyway. */
+  #sweep(): void {
+    const nowMs = this.#arrivalClockMs
+    if (nowMs - this.#sweptAtMs < this.pipeline.forgetAfterMs / 10) return
+    this.#sweptAtMs = nowMs
+    for (const [key, slot] of this.#slots) {
+      if (!this.#isForgettable(slot, nowMs)) continue
+      this.#slots.delete(key)
+      this.#forgotten.push(key)
+    }
+    this.#unsaved = this.#unsaved.filter(
+      (slot) => this.#slots.get(scopedKey(slot.tenantId, slot.key)) === slot,
+    )
+  }
+
+  #encodePartition(): string {
+    return encodePartition({
+      stateFormat: this.pipeline.stateFormat,
+      arrivalClockMs: this.#arrivalClockMs,
+      tickMs: this.#tickMs,
+      newestEventMs: this.#newestEventMs,
+      windows: [...this.#windows].map(([tenantId, windows]) => [
+        tenantId,
+        windows.map((window) => [window.definition.name, window.encode()] as const),
+      ]),
+      broadcasts: this.pipeline.broadcasts.map(({ topic }) => [
+        topic,
+        this.#broadcasts.get(topic),
+        this.#broadcastOffsets[topic] ?? 0,
+      ]),
+    })
+  }
+
+  #decodePartition(text: string): void {
+    const state = decodePartition(text, this.pipeline)
+    this.#arrivalClockMs = state.arrivalClockMs
+    this.#tickMs = state.tickMs
+    this.#newestEventMs = state.newestEventMs
+    this.#windows.clear()
+    for (const [tenantId, saved] of state.windows) {
+      const windows = this.pipeline.windows.map((definition) => {
+        const window = new PanedWindow<E>(definition)
+        const found = saved.find(([name]) => name === definition.name)
+        if (found !== undefined) window.restore(found[1])
+        return window
+      })
+      this.#windows.set(tenantId, windows)
+    }
+    for (const [topic, table, offset] of state.broadcasts) {
+      this.#broadcasts.set(topic, table)
+      this.#broadcastOffsets[topic] = offset
+    }
+  }
+
+  #markUnsaved(slot: KeySlot<E, S>): void {
+    if (slot.unsaved) return
+    slot.unsaved = true
+    this.#unsaved.push(slot)
+  }
+
+  #markUnseen(slot: KeySlot<E, S>): void {
+    if (slot.unseen || this.pipeline.view === undefined) return
+    slot.unseen = true
+    this.#unseen.push(slot)
+  }
+}
+
+/** A task whose types of event and state nobody outside needs to know. */
+// biome-ignore lint/suspicious/noExplicitAny: the runner passes event and state through without looking.
+export type AnyTask = Task<any, any>
+
+function placeOf(record: LogRecord): Pick<LogRecord, 'offset' | 'receivedAtMs'> {
+  return { offset: record.offset, receivedAtMs: record.receivedAtMs }
+}
+
+/** Keys of different tenants never meet, even where they are spelled alike. */
+export function scopedKey(tenantId: string, key: string): string {
+  return tenantId === DEFAULT_TENANT ? key : `${tenantId}\u0000${key}`
+}
