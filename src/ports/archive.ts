@@ -56,6 +56,12 @@ export interface ArchiveTable<E> {
   read(row: RowReader): E
 }
 
+/** What must exist in the database for a table, whatever the type of its events. */
+export type ArchiveLayout = Pick<
+  ArchiveTable<unknown>,
+  'name' | 'columns' | 'entityColumn' | 'recordedAtColumn'
+>
+
 export type EventFlag = 'duplicate' | 'late' | 'future'
 
 export interface ArchiveRowMeta {

@@ -4,7 +4,13 @@
 import type { Position } from '../kernel/ids.ts'
 import type { EpochMs } from '../kernel/time.ts'
 import type { Alert } from './alert.ts'
-import type { ArchiveChunk, ArchivedEvent, ArchiveEncoder, ArchiveTable } from './archive.ts'
+import type {
+  ArchiveChunk,
+  ArchivedEvent,
+  ArchiveEncoder,
+  ArchiveLayout,
+  ArchiveTable,
+} from './archive.ts'
 
 export interface TaskId {
   readonly pipeline: string
@@ -110,7 +116,7 @@ export type CommitOutcome = 'committed' | 'fenced'
 
 export interface CheckpointStore {
   /** Creates or extends the archive table of a topic, and its time partitions ahead of time. */
-  ensureArchive(table: ArchiveTable<never>): Promise<void>
+  ensureArchive(layout: ArchiveLayout): Promise<void>
   archiveEncoder<E>(table: ArchiveTable<E>): ArchiveEncoder<E>
   /** Takes the partition over: from now on whoever held it before is fenced. */
   claim(task: TaskId): Promise<Claim>

@@ -1,0 +1,214 @@
+// Settings: OUTRIDER_* in the environment, or the same names in outrider.yaml; the environment wins.
+// Something unknown or wrong is refused by name, so that a typing error never passes for a default.
+
+import { readFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { parse as parseYaml } from 'yaml'
+import { PlatformError } from '../kernel/errors.ts'
+
+export interface Settings {
+  readonly port: number
+  readonly dataDir: string
+  readonly databaseUrl: string | null
+  readonly reference: string | null
+  readonly adminToken: string | null
+  readonly publicUrl: string | null
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
+  readonly partitions: number
+  readonly topicNames: ReadonlyMap<string, string>
+}
+
+type Reader<T> = (text: string) => T
+
+interface Setting<T> {
+  readonly fallback: T
+  readonly read: Reader<T>
+}
+
+export const ADMIN_TOKEN_LENGTH = 32
+export const MAX_PARTITIONS = 256
+
+const text: Reader<string> = (value) => value
+
+const settings = {
+  PORT: { fallback: 8080, read: integer(0, 65_535) },
+  DATA_DIR: { fallback: '.outrider', read: text },
+  DATABASE_URL: { fallback: null, read: databaseUrl },
+  REFERENCE: { fallback: null, read: referencePlace },
+  ADMIN_TOKEN: { fallback: null, read: adminToken },
+  PUBLIC_URL: { fallback: null, read: webAddress },
+  LOG_LEVEL: { fallback: 'info', read: oneOf('debug', 'info', 'warn', 'error') },
+  PARTITIONS: { fallback: 8, read: integer(1, MAX_PARTITIONS) },
+  TOPIC_NAMES: { fallback: new Map(), read: topicNames },
+} satisfies Record<string, Setting<unknown>>
+
+/** Named in the contract, but belonging to parts that this version does not have. */
+const NOT_YET = new Set([
+  'KAFKA_BROKERS',
+  'SCHEMA_REGISTRY_URL',
+  'VIEWS',
+  'REDIS_URL',
+  'DYNAMODB_ENDPOINT',
+  'AWS_REGION',
+  'S3_ENDPOINT',
+  'SMTP_URL',
+  'MAIL_FROM',
+  'MQTT_PORT',
+  'MQTT_URL',
+  'OSMAND_PORT',
+  'TRAFFIC',
+  'TRAFFIC_KEY',
+])
+
+/** Read by the test runner, not by the program. */
+const NOT_OURS = /^TEST_/
+
+export interface SettingSources {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  /** Folder that may hold outrider.yaml. */
+  readonly directory: string
+  /** Given on the command line; wins over both. */
+  readonly overrides?: Readonly<Record<string, string | undefined>>
+}
+
+/** Rejects with `bad-setting`, naming every setting that is wrong. */
+export async function loadSettings(sources: SettingSources): Promise<Settings> {
+  const given = new Map<string, { value: string; from: string }>()
+  for (const [name, value] of Object.entries(await yamlSettings(sources.directory))) {
+    given.set(name, { value, from: 'outrider.yaml' })
+  }
+  for (const [name, value] of Object.entries(sources.environment)) {
+    if (!name.startsWith('OUTRIDER_') || value === undefined || value === '') continue
+    const short = name.slice('OUTRIDER_'.length)
+    if (!NOT_OURS.test(short)) given.set(short, { value, from: 'the environment' })
+  }
+  for (const [name, value] of Object.entries(sources.overrides ?? {})) {
+    if (value !== undefined) given.set(name, { value, from: 'the command line' })
+  }
+  const problems: string[] = []
+  for (const [name, { from }] of given) {
+    if (name in settings) continue
+    const why = NOT_YET.has(name)
+      ? 'is not supported by this version yet'
+      : `is not a setting; there are ${Object.keys(settings).join(', ')}`
+    problems.push(`OUTRIDER_${name} (from ${from}) ${why}.`)
+  }
+  const value = <K extends keyof typeof settings>(
+    name: K,
+  ): ReturnType<(typeof settings)[K]['read']> => {
+    const { fallback, read } = settings[name]
+    const found = given.get(name)
+    if (found === undefined) return fallback as ReturnType<(typeof settings)[K]['read']>
+    try {
+      return read(found.value) as ReturnType<(typeof settings)[K]['read']>
+    } catch (error) {
+      const why = error instanceof Error ? error.message : String(error)
+      problems.push(`OUTRIDER_${name} (from ${found.from}) ${why}.`)
+      return fallback as ReturnType<(typeof settings)[K]['read']>
+    }
+  }
+  const loaded: Settings = {
+    port: value('PORT'),
+    dataDir: resolve(sources.directory, value('DATA_DIR')),
+    databaseUrl: value('DATABASE_URL'),
+    reference: value('REFERENCE'),
+    adminToken: value('ADMIN_TOKEN'),
+    publicUrl: value('PUBLIC_URL'),
+    logLevel: value('LOG_LEVEL'),
+    partitions: value('PARTITIONS'),
+    topicNames: value('TOPIC_NAMES'),
+  }
+  if (problems.length > 0) {
+    throw new PlatformError('bad-setting', problems.join('\n'), { retry: 'never' })
+  }
+  return loaded
+}
+
+async function yamlSettings(directory: string): Promise<Record<string, string>> {
+  const path = resolve(directory, 'outrider.yaml')
+  let source: string
+  try {
+    source = await readFile(path, 'utf8')
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return {}
+    throw new PlatformError('bad-setting', `Cannot read ${path}.`, { retry: 'never', cause: error })
+  }
+  const document: unknown = parsedYaml(source, path)
+  if (document === null) return {}
+  if (typeof document !== 'object' || Array.isArray(document)) {
+    throw new PlatformError('bad-setting', `${path} must hold names and values.`, {
+      retry: 'never',
+    })
+  }
+  return Object.fromEntries(
+    Object.entries(document).map(([name, value]) => [
+      name.replace(/^OUTRIDER_/, ''),
+      value !== null && typeof value === 'object'
+        ? Object.entries(value)
+            .map((pair) => pair.join('='))
+            .join(',')
+        : String(value),
+    ]),
+  )
+}
+
+function parsedYaml(source: string, path: string): unknown {
+  try {
+    return parseYaml(source)
+  } catch (error) {
+    throw new PlatformError('bad-setting', `${path} is not YAML.`, { retry: 'never', cause: error })
+  }
+}
+
+function integer(minimum: number, maximum: number): Reader<number> {
+  return (value) => {
+    const number = Number(value)
+    if (Number.isInteger(number) && number >= minimum && number <= maximum) return number
+    throw new Error(`must be a whole number from ${minimum} to ${maximum}; found "${value}"`)
+  }
+}
+
+function oneOf<const T extends string>(...allowed: readonly T[]): Reader<T> {
+  return (value) => {
+    const found = allowed.find((each) => each === value)
+    if (found !== undefined) return found
+    throw new Error(`must be one of ${allowed.join(', ')}; found "${value}"`)
+  }
+}
+
+function databaseUrl(value: string): string {
+  if (!/^postgres(ql)?:\/\//.test(value) || !URL.canParse(value)) {
+    throw new Error('must be an address such as postgres://user@host:5432/name')
+  }
+  return value
+}
+
+function webAddress(value: string): string {
+  if (!/^https?:\/\//.test(value) || !URL.canParse(value)) {
+    throw new Error(`must be an http or https address; found "${value}"`)
+  }
+  return value.replace(/\/$/, '')
+}
+
+function referencePlace(value: string): string {
+  if (!value.startsWith('s3://')) return value
+  throw new Error('cannot be a bucket in this version yet; name a folder')
+}
+
+/** Its value is never repeated in a message. */
+function adminToken(value: string): string {
+  if (value.length >= ADMIN_TOKEN_LENGTH) return value
+  throw new Error(`must have ${ADMIN_TOKEN_LENGTH} characters or more; it has ${value.length}`)
+}
+
+function topicNames(value: string): ReadonlyMap<string, string> {
+  return new Map(
+    value.split(',').map((pair) => {
+      const [ours, theirs, ...rest] = pair.split('=').map((part) => part.trim())
+      if (!ours || !theirs || rest.length > 0) {
+        throw new Error(`must be pairs such as alerts=alert-data; found "${pair}"`)
+      }
+      return [ours, theirs] as const
+    }),
+  )
+}

@@ -1,0 +1,6 @@
+// The domains of the platform: one line each.
+
+import { coldChain } from './cold-chain/index.ts'
+import type { Domain } from './domain.ts'
+
+export const domains: readonly Domain[] = [coldChain]
