@@ -61,6 +61,7 @@ const SKY_LASTS_MS = 5_000
 interface Member extends Actor {
   readonly idBytes: Uint8Array
   readonly profileBytes: Uint8Array
+  /** What its event ids begin with: this run and this truck. */
   readonly idStart: string
   shipmentBytes: Uint8Array
   shipment: number
@@ -104,12 +105,12 @@ export class TruckSimulation {
     this.#chance = diceFrom(random)
     const run = `${Math.floor(random.next() * 0x7fff_ffff).toString(36)}${startMs.toString(36)}`
     this.#members = assemble({ vehicles, random, startMs, failures: this.#failures }).map(
-      ({ truck, tracker }) => ({
+      ({ truck, tracker }, index) => ({
         truck,
         tracker,
         idBytes: Buffer.from(truck.id, 'latin1'),
         profileBytes: Buffer.from(truck.cargo.profile, 'latin1'),
-        idStart: `${run}-`,
+        idStart: `${run}-${index.toString(36)}-`,
         shipmentBytes: Buffer.alloc(0),
         shipment: 0,
         sequence: 0,

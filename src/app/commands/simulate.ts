@@ -1,0 +1,170 @@
+// `outrider simulate`: synthetic events through the HTTP door, or as NDJSON on standard output.
+
+import type { Command } from 'commander'
+import { systemClock } from '../../adapters/clock/system-clock.ts'
+import { truckReadings } from '../../domains/cold-chain/events.ts'
+import { FAULTS } from '../../domains/cold-chain/simulate.ts'
+import { isRetryable, PlatformError } from '../../kernel/errors.ts'
+import { toIso } from '../../kernel/time.ts'
+import type { Clock } from '../../ports/clock.ts'
+import { httpSender } from '../simulation/http-sender.ts'
+import {
+  DEFAULT_VEHICLES,
+  runSimulation,
+  type SimulationTotals,
+} from '../simulation/run-simulation.ts'
+import {
+  DEFAULT_START_MS,
+  readOrder,
+  SIMULATED_DOMAINS,
+  type SimulateOptions,
+  type SimulateOrder,
+} from '../simulation/simulate-order.ts'
+import { streamSender } from '../simulation/stream-sender.ts'
+
+const DEFAULT_URL = 'http://127.0.0.1:8080'
+const PROGRESS_EVERY_MS = 1_000
+const WRONG_USAGE = 2
+
+export function registerSimulate(program: Command): void {
+  program
+    .command('simulate')
+    .description('send realistic synthetic events through the HTTP door, or write them as NDJSON')
+    .argument('<domain>', `what to simulate: ${SIMULATED_DOMAINS.join(' or ')}`)
+    .option(
+      '--rate <n/s>',
+      'events a second over the whole fleet (default: a third of the vehicles)',
+    )
+    .option('--vehicles <n>', `trucks (default: ${DEFAULT_VEHICLES}, or three times the rate)`)
+    .option('--seed <n>', 'the same seed gives the same events', '1')
+    .option(
+      '--speedup <k>',
+      'simulated time passes K times as fast, from a day ago up to now and from there on with the clock',
+      '1',
+    )
+    .option('--faults <list>', `spoil some of the events: any of ${FAULTS.join(',')}`)
+    .option('--to <target>', 'URL of a running Outrider, or - for standard output', DEFAULT_URL)
+    .option('--count <n>', 'stop after so many events (default: go on until Ctrl-C)')
+    .option('--start <instant>', 'where simulated time begins, as ISO 8601 with offset')
+    .option('--event-ids', 'give every event an eventId (always so with --faults duplicate)')
+    .addHelpText(
+      'after',
+      `
+To - nothing is paced unless --rate or --speedup is given, and time begins at ${toIso(DEFAULT_START_MS)}.
+OUTRIDER_ADMIN_TOKEN is sent as bearer credential where it is set.
+More in docs/simulator.md.`,
+    )
+    .action(async (domain: string, options: SimulateOptions, command: Command) => {
+      const clock = systemClock()
+      const order = readOrder(domain, options, clock.nowMs())
+      if (!order.ok) command.error(`error: ${order.error}`, { exitCode: WRONG_USAGE })
+      else process.exitCode = await carryOut(order.value, clock)
+    })
+}
+
+/** Exit code: 0 where all was sent, or as much as Ctrl-C or the reader let us. */
+async function carryOut(order: SimulateOrder, clock: Clock): Promise<number> {
+  const stop = new AbortController()
+  // May come twice: from the terminal, and passed on by the program that started us.
+  const onSignal = (): void => stop.abort()
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
+  try {
+    if (order.target.kind === 'stdout') await writeOut(order, clock, stop.signal)
+    else await post(order, order.target.url, clock, stop.signal)
+    return 0
+  } catch (error) {
+    process.stderr.write(`${describe(error)}\n`)
+    return 1
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal)
+  }
+}
+
+async function writeOut(order: SimulateOrder, clock: Clock, stop: AbortSignal): Promise<void> {
+  const out = streamSender(process.stdout)
+  const signal = AbortSignal.any([stop, out.closed])
+  await runSimulation({ ...order.run, clock, send: out.send, signal })
+}
+
+async function post(
+  order: SimulateOrder,
+  url: URL,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<void> {
+  const screen = progressLine(clock)
+  const send = httpSender({
+    url,
+    topic: truckReadings.name,
+    token: process.env.OUTRIDER_ADMIN_TOKEN,
+    clock,
+    signal,
+    onDelay: screen.note,
+  })
+  const totals = await runSimulation({
+    ...order.run,
+    clock,
+    send,
+    signal,
+    onProgress: screen.update,
+  }).finally(screen.clear)
+  screen.summary(totals)
+}
+
+// What the screen shows.
+
+interface Screen {
+  update(totals: SimulationTotals): void
+  note(message: string): void
+  clear(): void
+  summary(totals: SimulationTotals): void
+}
+
+function progressLine(clock: Clock): Screen {
+  const { stderr } = process
+  const begunMs = clock.monotonicMs()
+  let shownMs = begunMs
+  let shownSent = 0
+  const clear = (): void => {
+    if (stderr.isTTY) stderr.write('\r\x1b[K')
+  }
+  return {
+    clear,
+    update(totals) {
+      const nowMs = clock.monotonicMs()
+      if (!stderr.isTTY || nowMs - shownMs < PROGRESS_EVERY_MS) return
+      const rate = ((totals.sent - shownSent) * 1_000) / (nowMs - shownMs)
+      shownMs = nowMs
+      shownSent = totals.sent
+      stderr.write(
+        `\r\x1b[K${amount(totals.sent)} events sent, ${amount(totals.accepted)} accepted, ` +
+          `${amount(totals.rejected)} rejected, ${amount(rate)}/s, at ${toIso(totals.simulatedMs)}`,
+      )
+    },
+    note(message) {
+      clear()
+      stderr.write(`${message}\n`)
+    },
+    summary(totals) {
+      const seconds = (clock.monotonicMs() - begunMs) / 1_000
+      const unsent =
+        totals.unsent === 0 ? '' : ` ${amount(totals.unsent)} more were not known to have arrived.`
+      stderr.write(
+        `Sent ${amount(totals.sent)} events in ${seconds.toFixed(1)} s ` +
+          `(${amount(totals.sent / Math.max(0.001, seconds))}/s): ` +
+          `${amount(totals.accepted)} accepted, ${amount(totals.rejected)} rejected.${unsent}\n`,
+      )
+    },
+  }
+}
+
+function amount(value: number): string {
+  return Math.round(value).toLocaleString('en-US')
+}
+
+function describe(error: unknown): string {
+  if (error instanceof PlatformError) {
+    return `error: ${error.message}${isRetryable(error) ? ' Try again later.' : ''}`
+  }
+  return error instanceof Error ? `error: ${error.message}` : `error: ${String(error)}`
+}
