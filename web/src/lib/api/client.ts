@@ -1,0 +1,127 @@
+// The one door to the server. Every failure becomes an ApiProblem with a sentence a person can act on.
+
+import type { Page } from './types.ts'
+
+export class ApiProblem extends Error {
+  readonly status: number
+  readonly code: string
+
+  constructor(status: number, code: string, message: string) {
+    super(message)
+    this.name = 'ApiProblem'
+    this.status = status
+    this.code = code
+  }
+}
+
+export type Query = Readonly<Record<string, string | number | boolean | null | undefined>>
+
+/** Called when the server no longer accepts our credential, so that the sign-in page comes up. */
+let onUnauthorized: () => void = () => {}
+
+export function whenUnauthorized(callback: () => void): void {
+  onUnauthorized = callback
+}
+
+export function withQuery(path: string, query: Query = {}): string {
+  const parameters = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined && value !== null && value !== '') parameters.set(name, String(value))
+  }
+  const text = parameters.toString()
+  return text === '' ? path : `${path}?${text}`
+}
+
+export function get<T>(path: string, query?: Query, signal?: AbortSignal): Promise<T> {
+  return request<T>('GET', withQuery(path, query), undefined, signal)
+}
+
+export function post<T>(path: string, body: unknown): Promise<T> {
+  return request<T>('POST', path, body)
+}
+
+export function remove<T>(path: string): Promise<T> {
+  return request<T>('DELETE', path)
+}
+
+/** All pages of a list up to `limit` items; `more` says whether the server has further ones. */
+export async function list<T>(
+  path: string,
+  query: Query,
+  limit: number,
+  signal?: AbortSignal,
+): Promise<{ items: T[]; more: boolean }> {
+  const items: T[] = []
+  let cursor: string | null = null
+  do {
+    const page: Page<T> = await get<Page<T>>(
+      path,
+      { ...query, limit: Math.min(1000, limit - items.length), cursor },
+      signal,
+    )
+    items.push(...page.items)
+    cursor = page.next
+  } while (cursor !== null && items.length < limit)
+  return { items, more: cursor !== null }
+}
+
+async function request<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
+  const response = await send(method, path, body, signal)
+  if (response.ok) return (response.status === 204 ? undefined : await response.json()) as T
+  const problem = await problemOf(response)
+  if (response.status === 401 && path !== '/session') onUnauthorized()
+  throw problem
+}
+
+async function send(
+  method: string,
+  path: string,
+  body: unknown,
+  signal: AbortSignal | undefined,
+): Promise<Response> {
+  try {
+    return await fetch(`/api/v1${path}`, {
+      method,
+      credentials: 'same-origin',
+      headers: {
+        accept: 'application/json',
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      ...(signal === undefined ? {} : { signal }),
+    })
+  } catch (error) {
+    if (signal?.aborted) throw error
+    throw new ApiProblem(0, 'unreachable', 'Outrider does not answer. Is the server running?')
+  }
+}
+
+async function problemOf(response: Response): Promise<ApiProblem> {
+  const fallback = `The server answered ${response.status} ${response.statusText}`.trim()
+  try {
+    const problem: unknown = await response.json()
+    if (typeof problem !== 'object' || problem === null) throw new TypeError('no problem document')
+    const { code, detail, title } = problem as { code?: unknown; detail?: unknown; title?: unknown }
+    const message = [detail, title].find((text) => typeof text === 'string' && text !== '')
+    return new ApiProblem(
+      response.status,
+      typeof code === 'string' ? code : 'unknown',
+      typeof message === 'string' ? message : fallback,
+    )
+  } catch {
+    return new ApiProblem(response.status, 'unknown', fallback)
+  }
+}
+
+export function problemText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+export function isAborted(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'AbortError'
+}

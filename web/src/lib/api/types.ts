@@ -1,0 +1,262 @@
+// The shapes of docs/api.md as the dashboard reads them. Nothing here is computed: the server decides.
+
+export type Severity = 'critical' | 'major' | 'minor' | 'warning' | 'info'
+export type AlertStatus = 'pending' | 'firing' | 'resolved'
+export type Condition = 'in-range' | 'excursion' | 'silent' | 'no-profile'
+export type FieldValue = string | number | boolean | null
+type Iso = string
+
+export interface Page<T> {
+  readonly items: readonly T[]
+  readonly next: string | null
+}
+
+export interface Me {
+  readonly role: string
+  readonly tenantId: string
+  readonly signedIn: boolean
+  readonly authRequired: boolean
+}
+
+export interface Position {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+}
+
+export interface Alert {
+  readonly id: string
+  readonly rule: string
+  readonly ruleVersion: number
+  readonly severity: Severity
+  readonly entityType: string
+  readonly entityId: string
+  readonly status: AlertStatus
+  readonly startsAt: Iso
+  readonly endsAt: Iso | null
+  readonly updatedAt: Iso
+  readonly revision: number
+  readonly summary: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: Readonly<Record<string, FieldValue>>
+  readonly peak: Readonly<Record<string, FieldValue>>
+  readonly count: number
+  readonly withdrawn: boolean
+  readonly position: Position
+  readonly acknowledgedAt: Iso | null
+  readonly acknowledgedBy: string | null
+  readonly assignee: string | null
+}
+
+export interface Transition {
+  readonly status: AlertStatus
+  readonly at: Iso
+  readonly revision: number
+  readonly severity: Severity
+  readonly summary: string
+  readonly position: Position
+}
+
+export interface AlertComment {
+  readonly id: string
+  readonly at: Iso
+  readonly author: string
+  readonly text: string
+  readonly kind: 'comment' | 'acknowledge' | 'unacknowledge' | 'assign'
+}
+
+export interface AlertDetail extends Alert {
+  readonly transitions: readonly Transition[]
+  readonly comments: readonly AlertComment[]
+  readonly event: Readonly<Record<string, unknown>> | null
+}
+
+export interface TruckAlert {
+  readonly id: string
+  readonly rule: string
+  readonly severity: Severity
+  readonly startsAt: Iso
+}
+
+export interface Truck {
+  readonly truckId: string
+  readonly recordedAt: Iso
+  readonly receivedAt: Iso
+  readonly temperatureC: number | null
+  readonly fuelPercent: number | null
+  readonly fuelLitres: number | null
+  readonly lat: number | null
+  readonly lon: number | null
+  readonly speedKmh: number | null
+  readonly headingDeg: number | null
+  readonly odometerKm: number | null
+  readonly doorOpen: boolean | null
+  readonly reeferOn: boolean | null
+  readonly zone: string | null
+  readonly shipmentId: string | null
+  readonly profile: string | null
+  readonly limits: { readonly minC: number | null; readonly maxC: number | null } | null
+  readonly condition: Condition
+  readonly moving: boolean
+  readonly alerts: readonly TruckAlert[]
+  readonly zones?: Readonly<
+    Record<string, { readonly temperatureC: number; readonly recordedAt: Iso }>
+  >
+}
+
+export interface TruckDetail extends Truck {
+  readonly openAlerts: readonly Alert[]
+}
+
+export interface Channel {
+  readonly recordedAtMs: readonly number[]
+  readonly values: readonly (number | null)[]
+}
+
+export interface Stretch {
+  readonly from: Iso
+  readonly to: Iso
+}
+
+export interface Series {
+  readonly truckId: string
+  readonly from: Iso
+  readonly to: Iso
+  readonly readings: number
+  readonly bucketS: number
+  readonly gapLimitS: number
+  readonly channels: Readonly<Record<string, Channel | undefined>>
+  readonly doorOpen: readonly Stretch[]
+  readonly gaps: readonly Stretch[]
+}
+
+export interface GoodsProfile {
+  readonly name: string
+  readonly title: string
+  readonly minC: number | null
+  readonly maxC: number | null
+}
+
+export interface Excursion {
+  readonly startsAt: Iso
+  readonly endsAt: Iso | null
+  readonly durationS: number
+  readonly side: 'above' | 'below'
+  readonly maximumC?: number
+  readonly minimumC?: number
+  readonly readings: number
+  readonly zone: string | null
+}
+
+export type Verdict =
+  | 'conformant'
+  | 'excursion-within-allowance'
+  | 'non-conformant'
+  | 'insufficient-data'
+
+export interface Report {
+  readonly truckId: string | null
+  readonly shipmentId: string | null
+  readonly from: Iso
+  readonly to: Iso
+  readonly profile: GoodsProfile
+  readonly readings: number
+  readonly readingsAbove: number
+  readonly readingsBelow: number
+  readonly coveragePercent: number
+  readonly gapLimitS: number
+  readonly gaps: readonly {
+    readonly startsAt: Iso
+    readonly endsAt: Iso
+    readonly durationS: number
+    readonly zone: string | null
+  }[]
+  readonly gapCount: number
+  readonly minimumC: number
+  readonly maximumC: number
+  readonly meanC: number
+  readonly meanKineticTemperatureC: number
+  readonly mkt: {
+    readonly windowS: number
+    readonly maxC: number
+    readonly worstC: number | null
+    readonly windowComplete: boolean
+    readonly passed: boolean
+  } | null
+  readonly excursions: readonly Excursion[]
+  readonly excursionCount: number
+  readonly verdict: Verdict
+  readonly reasons: readonly string[]
+}
+
+export interface Rule {
+  readonly name: string
+  readonly version: number
+  readonly topic: string
+  readonly severity: Severity
+  readonly title: string | null
+  readonly description: string | null
+  readonly condition: string | null
+  readonly for: string | null
+  readonly keepFiringFor: string | null
+  readonly enabled: boolean
+}
+
+export interface TopicState {
+  readonly topic: string
+  readonly partitions: readonly {
+    readonly partition: number
+    readonly endOffset: number
+    readonly committedOffset: number | null
+    readonly lag: number | null
+    readonly watermark: Iso | null
+  }[]
+}
+
+export interface DeadLetter {
+  readonly id: string
+  readonly topic: string
+  readonly receivedAt: Iso
+  readonly door: string
+  readonly reason: { readonly code: string; readonly message: string; readonly path: string | null }
+  readonly raw: string
+  readonly rawEncoding: 'text' | 'base64'
+  readonly position: Position
+  readonly replayedAt: Iso | null
+}
+
+export interface Feed {
+  readonly topic: string
+  readonly endOffset: number
+  readonly lag: number | null
+  readonly watermark: Iso | null
+  readonly health: 'ok' | 'idle' | 'lagging'
+}
+
+export interface Overview {
+  readonly at: Iso
+  readonly trucks: {
+    readonly total: number
+    readonly inRange: number
+    readonly excursion: number
+    readonly silent: number
+    readonly noProfile: number
+    readonly moving: number
+  }
+  readonly alerts: {
+    readonly open: number | null
+    readonly unacknowledged: number | null
+    readonly bySeverity: Readonly<Record<Severity, number>> | null
+  } | null
+  readonly eventsPerSecond: number | null
+  readonly lag: number | null
+  readonly feeds: readonly Feed[]
+  readonly partial: readonly string[]
+}
+
+export interface Metric {
+  readonly at: Iso
+  readonly eventsPerSecond: number | null
+  readonly lag: number | null
+  readonly streams: number
+}
