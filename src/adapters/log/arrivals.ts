@@ -79,11 +79,19 @@ export class Arrivals {
     while (!stop.signal.aborted) {
       await this.#options.clock.sleep(POLL_MS, stop.signal)
       for (const waiter of this.#waiters) {
-        const endOffset = this.#options.endOf(waiter.topicId, waiter.partition)
-        if (waiter.fromOffset < endOffset) waiter.resolve()
+        if (this.#hasArrived(waiter)) waiter.resolve()
       }
     }
     this.#stopPolling = undefined
     if (this.#waiters.size > 0) void this.#poll()
+  }
+
+  #hasArrived({ topicId, partition, fromOffset }: Waiter): boolean {
+    try {
+      return fromOffset < this.#options.endOf(topicId, partition)
+    } catch {
+      // The store can't be read: whoever waits reads next, and gets to know why.
+      return true
+    }
   }
 }
