@@ -2,8 +2,8 @@
 
 import { bearingDeg, type Coordinates, distanceM } from '../../../kernel/geo.ts'
 import type { Cargo } from './cargo.ts'
-import { cargoes } from './cargo.ts'
-import { type Place, type WayPoint, wayPoints } from './places.ts'
+import { type Place, wayPoints } from './places.ts'
+import { type Route, routes } from './routes.ts'
 
 /** Length of one piece of road; everything that changes along it is known at these points. */
 export const PIECE_M = 250
@@ -25,8 +25,8 @@ export interface Corridor {
   /** Rise over run in the direction of the corridor. */
   readonly gradient: Float64Array
   /** Highest reasonable speed in m/s, braking for what comes next included. */
-  readonly outboundLimitMs: Float64Array
-  readonly inboundLimitMs: Float64Array
+  readonly outboundLimitMps: Float64Array
+  readonly inboundLimitMps: Float64Array
   /** 0 in the open country to 1 in the middle of Nairobi or Mombasa. */
   readonly cityness: Float64Array
   /** In order along the corridor, both ends included. */
@@ -36,202 +36,11 @@ export interface Corridor {
   readonly weight: number
 }
 
-interface Route {
-  readonly name: string
-  readonly weight: number
-  readonly cargoes: readonly [Cargo, ...Cargo[]]
-  readonly through: readonly WayPoint[]
-}
-
-const naivashaToNairobi = ['naivashaDepot', 'naivasha', 'longonot', 'maiMahiu'] as const
-const escarpmentToNairobi = ['maiMahiu', 'escarpment', 'rironi', 'limuru', 'kikuyu'] as const
-const acrossNairobi = ['kangemi', 'nairobi', 'nairobiSouth', 'embakasi'] as const
-const nairobiToMombasa = [
-  'jkia',
-  'mlolongo',
-  'athiRiver',
-  'lukenya',
-  'kyumvi',
-  'konza',
-  'salama',
-  'sultanHamud',
-  'emali',
-  'simba',
-  'kiboko',
-  'makindu',
-  'kibwezi',
-  'masongaleni',
-  'mtitoAndei',
-  'kenani',
-  'tsavo',
-  'manyani',
-  'ndii',
-  'voi',
-  'maungu',
-  'buchuma',
-  'mackinnon',
-  'taru',
-  'samburu',
-  'mariakani',
-  'mariakaniScale',
-  'mazeras',
-  'miritini',
-  'changamwe',
-  'kilindini',
-] as const
-const nakuruToNairobi = [
-  'nakuru',
-  'mbaruk',
-  'gilgilScale',
-  'gilgil',
-  'naivasha',
-  'longonot',
-  ...escarpmentToNairobi,
-  ...acrossNairobi,
-] as const
-const thikaToAirport = ['thika', 'juja', 'ruiru', 'ruiruEast', 'easternBypass', 'jkia'] as const
-
-const { flowers, avocados, dairy, fish, meat, iceCream, vaccines, insulin, medicines } = cargoes
-const { polioVaccine, pentavalentVaccine } = cargoes
-
-const routes: readonly [Route, ...Route[]] = [
-  {
-    name: 'Naivasha – Nairobi – Mombasa',
-    weight: 34,
-    cargoes: [flowers, avocados, flowers, vaccines, meat, medicines, fish],
-    through: [
-      ...naivashaToNairobi,
-      ...escarpmentToNairobi.slice(1),
-      ...acrossNairobi,
-      ...nairobiToMombasa,
-    ],
-  },
-  {
-    name: 'Nairobi – Nakuru – Eldoret – Malaba',
-    weight: 16,
-    cargoes: [vaccines, insulin, iceCream, dairy, medicines, pentavalentVaccine],
-    through: [
-      ...[...nakuruToNairobi].reverse(),
-      'salgaa',
-      'mauSummit',
-      'timboroa',
-      'burntForest',
-      'cheptiret',
-      'eldoret',
-      'turbo',
-      'lumakanda',
-      'webuye',
-      'webuyeScale',
-      'bungoma',
-      'kimaeti',
-      'malaba',
-    ],
-  },
-  {
-    name: 'Kisumu – Kericho – Nakuru',
-    weight: 9,
-    cargoes: [fish, dairy, vaccines, polioVaccine],
-    through: [
-      'kisumu',
-      'ahero',
-      'awasi',
-      'kapsoit',
-      'kericho',
-      'kedowa',
-      'londiani',
-      'mauSummit',
-      'salgaa',
-      'nakuru',
-    ],
-  },
-  {
-    name: 'Timau – Nanyuki – Nairobi Airport',
-    weight: 13,
-    cargoes: [flowers, flowers, avocados, dairy],
-    through: [
-      'timau',
-      'nanyuki',
-      'naroMoru',
-      'kiganjo',
-      'karatina',
-      'sagana',
-      'makuyu',
-      'kenol',
-      ...thikaToAirport,
-    ],
-  },
-  {
-    name: 'Kericho – Nakuru – Nairobi',
-    weight: 7,
-    cargoes: [dairy, dairy, meat],
-    through: ['kericho', 'kedowa', 'londiani', 'mauSummit', 'salgaa', ...nakuruToNairobi],
-  },
-  {
-    name: 'Kisii – Narok – Nairobi',
-    weight: 7,
-    cargoes: [dairy, avocados, vaccines],
-    through: [
-      'kisii',
-      'keroka',
-      'sotik',
-      'kaplong',
-      'bomet',
-      'mulot',
-      'ololulunga',
-      'narok',
-      'ntulele',
-      'suswa',
-      ...escarpmentToNairobi,
-      ...acrossNairobi,
-    ],
-  },
-  {
-    name: 'Nairobi – Embu – Meru',
-    weight: 5,
-    cargoes: [vaccines, insulin, iceCream, medicines],
-    through: [...[...thikaToAirport].reverse(), 'kenol', 'makuyu', 'mwea', 'embu', 'chuka', 'meru'],
-  },
-  {
-    name: 'Mombasa – Kilifi – Malindi',
-    weight: 5,
-    cargoes: [fish, dairy, vaccines, iceCream],
-    through: ['kilindini', 'mombasa', 'nyali', 'mtwapa', 'kilifi', 'gede', 'malindi'],
-  },
-  {
-    name: 'Eldoret – Kitale',
-    weight: 2,
-    cargoes: [vaccines, pentavalentVaccine, dairy],
-    through: ['eldoret', 'turbo', 'moisBridge', 'kitale'],
-  },
-  {
-    name: 'Nairobi – Mwingi – Garissa',
-    weight: 3,
-    cargoes: [vaccines, polioVaccine, medicines],
-    through: [
-      'embakasi',
-      'easternBypass',
-      'ruiru',
-      'thika',
-      'matuu',
-      'mwingi',
-      'ukasi',
-      'hola',
-      'garissa',
-    ],
-  },
-  {
-    name: 'Nairobi – Kajiado – Namanga',
-    weight: 3,
-    cargoes: [meat, dairy, medicines],
-    through: ['embakasi', 'mlolongo', 'kitengela', 'isinya', 'kajiado', 'bissil', 'namanga'],
-  },
-]
-
 /** Kenya limits lorries to 80 km/h, and to 50 in towns. */
-const OPEN_ROAD_MS = 80 / 3.6
-const TOWN_MS = 50 / 3.6
-const CITY_MS = 45 / 3.6
-const STEEP_DESCENT_MS = 55 / 3.6
+const OPEN_ROAD_MPS = 80 / 3.6
+const TOWN_MPS = 50 / 3.6
+const CITY_MPS = 45 / 3.6
+const STEEP_DESCENT_MPS = 55 / 3.6
 const STEEP_DESCENT = 0.04
 const TOWN_REACH_M: Readonly<Record<Place['kind'], number>> = {
   city: 9_000,
@@ -245,7 +54,7 @@ const TOWN_REACH_M: Readonly<Record<Place['kind'], number>> = {
 }
 const CITY_REACH_M = 16_000
 /** Deceleration that drivers allow for when a lower limit comes up. */
-const PLANNED_BRAKING_MS2 = 0.6
+const PLANNED_BRAKING_MPS2 = 0.6
 
 let built: readonly [Corridor, ...Corridor[]] | undefined
 
@@ -289,8 +98,8 @@ function layOut(route: Route): Corridor {
     gradient,
     cityness,
     landmarks: [first, ...others],
-    outboundLimitMs: speedLimits(road, 1),
-    inboundLimitMs: speedLimits(road, -1),
+    outboundLimitMps: speedLimits(road, 1),
+    inboundLimitMps: speedLimits(road, -1),
   }
 }
 
@@ -334,17 +143,22 @@ function drawCurve(way: readonly Place[]): {
 }
 
 function curveAt(way: readonly Place[], leg: number, t: number): CurvePoint {
-  const before = at(way, Math.max(0, leg - 1))
   const from = at(way, leg)
   const to = at(way, leg + 1)
-  const after = at(way, Math.min(way.length - 1, leg + 2))
+  // Beyond the ends the road would go straight on.
+  const before = way[leg - 1] ?? mirrored(to, from)
+  const after = way[leg + 2] ?? mirrored(from, to)
   const knot = (a: Coordinates, b: Coordinates): number => Math.max(1, Math.sqrt(distanceM(a, b)))
   const spans = { before: knot(before, from), here: knot(from, to), after: knot(to, after) }
   return {
     lat: centripetal([before.lat, from.lat, to.lat, after.lat], spans, t),
     lon: centripetal([before.lon, from.lon, to.lon, after.lon], spans, t),
-    altitudeM: from.altitudeM + (to.altitudeM - from.altitudeM) * t * t * (3 - 2 * t),
+    altitudeM: from.altitudeM + (to.altitudeM - from.altitudeM) * t,
   }
+}
+
+function mirrored(point: Coordinates, centre: Coordinates): Coordinates {
+  return { lat: 2 * centre.lat - point.lat, lon: 2 * centre.lon - point.lon }
 }
 
 /** Centripetal Catmull–Rom, as a Hermite curve: it never loops, however uneven the way points. */
@@ -376,7 +190,7 @@ function between(from: CurvePoint, to: CurvePoint, share: number): CurvePoint {
 
 /** Rolling ground between the way points: gradients of one to three percent that come and go. */
 function hills(point: CurvePoint, alongM: number): number {
-  const rolling = 9 * Math.sin(alongM / 420 + point.lat * 40) + 14 * Math.sin(alongM / 1_150)
+  const rolling = 7 * Math.sin(alongM / 420 + point.lat * 40) + 13 * Math.sin(alongM / 1_150)
   return Math.max(2, point.altitudeM + rolling * Math.min(1, point.altitudeM / 150))
 }
 
@@ -389,19 +203,19 @@ function speedLimits(
   },
   direction: 1 | -1,
 ): Float64Array {
-  const limits = new Float64Array(road.pieces).fill(OPEN_ROAD_MS)
+  const limits = new Float64Array(road.pieces).fill(OPEN_ROAD_MPS)
   for (let piece = 0; piece < road.pieces; piece++) {
-    if ((road.gradient[piece] ?? 0) * direction < -STEEP_DESCENT) limits[piece] = STEEP_DESCENT_MS
+    if ((road.gradient[piece] ?? 0) * direction < -STEEP_DESCENT) limits[piece] = STEEP_DESCENT_MPS
     const middleM = (piece + 0.5) * PIECE_M
     for (const { place, atM } of road.landmarks) {
       if (Math.abs(atM - middleM) > TOWN_REACH_M[place.kind]) continue
-      limits[piece] = Math.min(limits[piece] ?? 0, place.kind === 'city' ? CITY_MS : TOWN_MS)
+      limits[piece] = Math.min(limits[piece] ?? 0, place.kind === 'city' ? CITY_MPS : TOWN_MPS)
     }
   }
   const last = direction === 1 ? road.pieces - 1 : 0
   for (let piece = last - direction; piece >= 0 && piece < road.pieces; piece -= direction) {
     const ahead = limits[piece + direction] ?? 0
-    const reachable = Math.sqrt(ahead * ahead + 2 * PLANNED_BRAKING_MS2 * PIECE_M)
+    const reachable = Math.sqrt(ahead * ahead + 2 * PLANNED_BRAKING_MPS2 * PIECE_M)
     limits[piece] = Math.min(limits[piece] ?? 0, reachable)
   }
   return limits

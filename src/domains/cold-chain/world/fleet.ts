@@ -37,7 +37,7 @@ interface Start {
 
 /** Odometers grow with the calendar, so that a later start of the same fleet has driven further. */
 const FLEET_SINCE_MS = Date.UTC(2023, 0, 1)
-const MEAN_SPEED_MS = 11 / 3.6
+const MEAN_SPEED_MPS = 11 / 3.6
 
 export function assemble({ vehicles, random, startMs, failures }: FleetOptions): Actor[] {
   const plateOffset = Math.floor(random.next() * 0x7fff_ffff)
@@ -77,7 +77,7 @@ function placeTruck(
   const direction = dice.chance(0.5) ? 1 : -1
   const ahead = corridor.landmarks.findIndex((landmark) => landmark.atM > alongM)
   const drivenMs = dice.between(0, 4) * HOUR_MS
-  const pace = dice.between(0.92, 1.07)
+  const pace = dice.between(0.84, 1.04)
   const ageMs = Math.max(0, startMs - FLEET_SINCE_MS)
   const truck: Truck = {
     id,
@@ -91,8 +91,8 @@ function placeTruck(
     shipment: 1,
     direction,
     alongM,
-    speedMs: 0,
-    odometerM: dice.between(4e6, 3e8) + (ageMs / 1_000) * MEAN_SPEED_MS,
+    speedMps: 0,
+    odometerM: dice.between(4e6, 3e8) + (ageMs / 1_000) * MEAN_SPEED_MPS,
     flow: dice.between(0.9, 1.05),
     landmarkAhead: direction === 1 ? ahead : ahead - 1,
     stopAtM: null,
@@ -103,13 +103,14 @@ function placeTruck(
     doorClosesAtMs: 0,
     doorOpen: false,
     openingsLeft: 0,
+    fillsUp: false,
     drivenMs,
     onDutyMs: drivenMs + dice.between(0, 6) * HOUR_MS,
     theftAtMs: nextTheft(dice, startMs),
     theftUntilMs: 0,
   }
-  const limits = direction === 1 ? corridor.outboundLimitMs : corridor.inboundLimitMs
-  truck.speedMs = (limits[pieceOf(truck)] ?? 0) * pace * 0.9
+  const limits = direction === 1 ? corridor.outboundLimitMps : corridor.inboundLimitMps
+  truck.speedMps = (limits[pieceOf(truck)] ?? 0) * pace * 0.9
   return truck
 }
 

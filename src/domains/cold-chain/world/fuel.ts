@@ -17,7 +17,7 @@ const PUMP_LPS = 0.8
 const SIPHON_LPS = 0.55
 const FULL = 0.96
 /** Thieves leave enough to drive on. */
-const SIPHON_LEAVES = 0.08
+const SIPHON_LEAVES = 0.3
 
 export function startTank(dice: Dice, grossMassT: number): FuelTank {
   const capacityL = grossMassT > 20 ? dice.pick([400, 500, 600]) : dice.pick([200, 300])
@@ -25,17 +25,17 @@ export function startTank(dice: Dice, grossMassT: number): FuelTank {
 }
 
 export interface Driving {
-  readonly speedMs: number
+  readonly speedMps: number
   readonly gradient: number
   readonly grossMassT: number
 }
 
 /** Litres a second. About 25 to 40 L/100 km over a whole trip, by load and hills. */
-export function burnRate({ speedMs, gradient, grossMassT }: Driving): number {
-  const speedKmh = speedMs * 3.6
+export function burnRate({ speedMps, gradient, grossMassT }: Driving): number {
+  const speedKmh = speedMps * 3.6
   const perKm =
     0.09 + 0.0042 * grossMassT + 0.0000105 * speedKmh * speedKmh + 0.6 * grossMassT * gradient
-  return Math.max(IDLE_LPH / 3_600, (perKm * speedMs) / 1_000)
+  return Math.max(IDLE_LPH / 3_600, (perKm * speedMps) / 1_000)
 }
 
 export function reeferRate(running: boolean): number {

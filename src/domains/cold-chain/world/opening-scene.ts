@@ -36,10 +36,10 @@ const parts: readonly Part[] = [
       beginStop(truck, 'delivery', nowMs)
       truck.openingsLeft = 1
       truck.reefer.doorRate = 0.012
-      truck.reefer.fullCoolingCps = 0.1
+      truck.reefer.fullCoolingCps = 0.12
       truck.reefer.airC = truck.reefer.sensorC = truck.reefer.setPointC + 1.4
       truck.reefer.cargoC = truck.reefer.setPointC
-      planDoor(truck, nowMs + truck.dice.between(4, 7) * SECOND_MS, truck.dice.between(27, 33))
+      planDoor(truck, nowMs + truck.dice.between(4, 7) * SECOND_MS, truck.dice.between(24, 29))
     },
   },
   {

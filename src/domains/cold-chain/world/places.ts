@@ -50,7 +50,7 @@ export const wayPoints = {
   athiRiver: place('Athi River', -1.456, 36.979, 1530),
   lukenya: road(-1.494, 37.058, 1620),
   kyumvi: place('Kyumvi', -1.553, 37.115, 1610),
-  konza: place('Konza', -1.705, 37.19, 1680),
+  konza: place('Konza Junction', -1.705, 37.19, 1680),
   salama: place('Salama', -1.862, 37.263, 1480),
   sultanHamud: place('Sultan Hamud', -2.017, 37.37, 1230),
   emali: place('Emali', -2.082, 37.468, 1130),

@@ -121,7 +121,7 @@ export class ReadingWriter {
     this.#put(LON)
     this.#fixed5((along(corridor.lon, piece, share) + eastShake) * 100_000)
     this.#put(SPEED)
-    this.#fixed1(truck.speedMs * 36)
+    this.#fixed1(truck.speedMps * 36)
     this.#put(HEADING)
     this.#integer(Math.round(heading) % 360)
     this.#put(ODOMETER)

@@ -73,7 +73,7 @@ export function startReefer(dice: Dice, { cargo, nowMs, failures }: ReeferStart)
     unit: dice.chance(0.35) ? 'cooling' : 'idle',
     wallRate: frozen ? 3e-4 : 4e-4,
     // Strip curtains are usual, and nearly always there on frozen and vaccine boxes.
-    doorRate: dice.chance(cargo.profile === 'default' ? 0.6 : 0.9) ? 2e-3 : 7e-3,
+    doorRate: dice.chance(cargo.profile === 'default' ? 0.87 : 0.96) ? 1.3e-3 : 6e-3,
     fullCoolingCps: frozen ? 0.06 : 0.085,
     lowCoolingCps: frozen ? 0.032 : 0.03,
     defrostAtMs: nowMs + dice.between(0, DEFROST_EVERY_MS),
@@ -136,7 +136,7 @@ function unitPower(reefer: Reefer, difference: number, box: BoxConditions): numb
 function startDefrost(reefer: Reefer, dice: Dice, nowMs: EpochMs): void {
   // A coil near or above the freezing point needs no more than a short thaw.
   const lengthMs =
-    reefer.setPointC < 0 ? dice.between(18, 28) * MINUTE_MS : dice.between(1.5, 4) * MINUTE_MS
+    reefer.setPointC < 0 ? dice.between(18, 28) * MINUTE_MS : dice.between(1, 2) * MINUTE_MS
   if (reefer.setPointC < 15) reefer.defrostUntilMs = nowMs + lengthMs
   reefer.defrostAtMs = nowMs + DEFROST_EVERY_MS
 }

@@ -25,14 +25,14 @@ export interface Truck {
   readonly cargo: Cargo
   readonly reefer: Reefer
   readonly tank: FuelTank
-  /** How this driver keeps to the limit: 0.92 to 1.08. */
+  /** How this driver keeps to the limit: 0.84 to 1.04. */
   readonly pace: number
   readonly powerPerKg: number
   shipment: number
   direction: 1 | -1
   /** Distance from the corridor's start. */
   alongM: number
-  speedMs: number
+  speedMps: number
   odometerM: number
   /** How freely the traffic flows: 1 is usual. */
   flow: number
@@ -45,6 +45,7 @@ export interface Truck {
   doorClosesAtMs: EpochMs
   doorOpen: boolean
   openingsLeft: number
+  fillsUp: boolean
   drivenMs: number
   onDutyMs: number
   theftAtMs: EpochMs
@@ -59,20 +60,22 @@ export interface Step {
 }
 
 const NEVER = Number.POSITIVE_INFINITY
-const GRAVITY_MS2 = 9.81
+const GRAVITY_MPS2 = 9.81
 const ROLLING_RESISTANCE = 0.008
-const STRONGEST_ACCELERATION_MS2 = 0.7
-const STRONGEST_BRAKING_MS2 = 1.6
-const STOPPING_MS2 = 0.6
+const STRONGEST_ACCELERATION_MPS2 = 0.7
+const STRONGEST_BRAKING_MPS2 = 1.6
+const STOPPING_MPS2 = 0.6
 const ARRIVED_WITHIN_M = 12
-const CRAWL_MS = 1.5
+const CRAWL_MPS = 1.5
 /** 94 km/h: no lorry is faster, whatever the road. */
-const TOP_SPEED_MS = 26
+const TOP_SPEED_MPS = 26
 /** Whether to stop at a landmark is decided this far before it. */
 const DECIDE_M = 2_500
 const REST_AFTER_MS = 4.3 * HOUR_MS
 const NIGHT_REST_AFTER_MS = 11 * HOUR_MS
-const REFUEL_BELOW = 0.3
+const REFUEL_BELOW = 0.33
+/** A yard has a pump of its own. */
+const REFUEL_IN_YARD_BELOW = 0.45
 const MEAN_TIME_BETWEEN_THEFTS_MS = 400 * HOUR_MS
 const FORGOTTEN_DOOR = 0.01
 
@@ -103,26 +106,26 @@ function drive(truck: Truck, piece: number, nowMs: EpochMs, { stepS, sky }: Step
   truck.flow = Math.min(1.12, Math.max(0.35, truck.flow))
   if (truck.stopAtM === null) lookAhead(truck, sky)
 
-  const limits = direction === 1 ? corridor.outboundLimitMs : corridor.inboundLimitMs
+  const limits = direction === 1 ? corridor.outboundLimitMps : corridor.inboundLimitMps
   const jam = 1 - (corridor.cityness[piece] ?? 0) * (1 - sky.cityFlow)
-  let targetMs = Math.min(TOP_SPEED_MS, (limits[piece] ?? 0) * truck.pace * truck.flow * jam)
+  let targetMps = Math.min(TOP_SPEED_MPS, (limits[piece] ?? 0) * truck.pace * truck.flow * jam)
   let gapM = NEVER
   if (truck.stopAtM !== null) {
     gapM = Math.max(0, (truck.stopAtM - truck.alongM) * direction)
-    targetMs = Math.min(targetMs, Math.sqrt(2 * STOPPING_MS2 * gapM))
+    targetMps = Math.min(targetMps, stoppingMps(gapM - (truck.speedMps * stepS) / 2, stepS))
   }
   const uphill = (corridor.gradient[piece] ?? 0) * direction
-  const pull = truck.powerPerKg / Math.max(3, truck.speedMs)
-  const gain = pull - GRAVITY_MS2 * (uphill + ROLLING_RESISTANCE)
-  const before = truck.speedMs
-  truck.speedMs =
-    before < targetMs
+  const pull = truck.powerPerKg / Math.max(3, truck.speedMps)
+  const gain = pull - GRAVITY_MPS2 * (uphill + ROLLING_RESISTANCE)
+  const before = truck.speedMps
+  truck.speedMps =
+    before < targetMps
       ? Math.max(
-          CRAWL_MS,
-          Math.min(targetMs, before + Math.min(STRONGEST_ACCELERATION_MS2, gain) * stepS),
+          CRAWL_MPS,
+          Math.min(targetMps, before + Math.min(STRONGEST_ACCELERATION_MPS2, gain) * stepS),
         )
-      : Math.max(targetMs, before - STRONGEST_BRAKING_MS2 * stepS)
-  const strideM = Math.min(((before + truck.speedMs) / 2) * stepS, gapM)
+      : Math.max(targetMps, before - STRONGEST_BRAKING_MPS2 * stepS)
+  const strideM = Math.min(((before + truck.speedMps) / 2) * stepS, gapM)
   truck.alongM += strideM * direction
   truck.odometerM += strideM
   truck.drivenMs += stepS * SECOND_MS
@@ -130,9 +133,16 @@ function drive(truck: Truck, piece: number, nowMs: EpochMs, { stepS, sky }: Step
   if (gapM - strideM < ARRIVED_WITHIN_M) beginStop(truck, truck.stopFor, nowMs)
 }
 
+/** Speed at the end of a step from which even braking still ends at the stop. */
+function stoppingMps(roomM: number, stepS: number): number {
+  const halfStep = (STOPPING_MPS2 * stepS) / 2
+  const squared = halfStep * halfStep + 2 * STOPPING_MPS2 * Math.max(0, roomM)
+  return Math.max(CRAWL_MPS, Math.sqrt(squared) - halfStep)
+}
+
 function wait(truck: Truck, nowMs: EpochMs, { stepS, thefts }: Step): void {
-  truck.speedMs = 0
-  if (truck.activity === 'refuel') fill(truck.tank, stepS)
+  truck.speedMps = 0
+  if (truck.fillsUp) fill(truck.tank, stepS)
   if (thefts && isUnattended(truck) && nowMs >= truck.theftAtMs) {
     truck.theftAtMs = nowMs + truck.dice.wait(MEAN_TIME_BETWEEN_THEFTS_MS)
     truck.theftUntilMs = nowMs + truck.dice.between(2.2, 4.5) * MINUTE_MS
@@ -150,12 +160,14 @@ export function nextTheft(dice: Dice, nowMs: EpochMs): EpochMs {
 }
 
 function burnFuel(truck: Truck, piece: number, { stepS }: Step): void {
-  const { cargo, tank, reefer, speedMs } = truck
+  const { cargo, tank, reefer, speedMps } = truck
   const gradient = (truck.corridor.gradient[piece] ?? 0) * truck.direction
   const engine =
-    truck.activity === 'driving' ? burnRate({ speedMs, gradient, grossMassT: cargo.grossMassT }) : 0
+    truck.activity === 'driving'
+      ? burnRate({ speedMps, gradient, grossMassT: cargo.grossMassT })
+      : 0
   burn(tank, (engine + reeferRate(reefer.unit !== 'idle')) * stepS)
-  slosh(tank, speedMs > 0, stepS, truck.dice.next())
+  slosh(tank, speedMps > 0, stepS, truck.dice.next())
 }
 
 // Stops.
@@ -173,13 +185,13 @@ function lookAhead(truck: Truck, sky: Sky): void {
   // Not all in one spot: shops, lay-bys and stations lie along the road through the town.
   const aside = reason === 'delivery' || reason === 'rest' ? truck.dice.between(-900, 900) : 0
   const stopM = landmark.atM + aside
-  const aheadM = truck.alongM + truck.direction * brakingM(truck.speedMs)
+  const aheadM = truck.alongM + truck.direction * brakingM(truck.speedMps)
   const reachable = truck.direction === 1 ? Math.max(stopM, aheadM) : Math.min(stopM, aheadM)
   truck.stopAtM = Math.min(truck.corridor.lengthM - 1, Math.max(1, reachable))
 }
 
-function brakingM(speedMs: number): number {
-  return (speedMs * speedMs) / (2 * STOPPING_MS2) + 20
+function brakingM(speedMps: number): number {
+  return (speedMps * speedMps) / (2 * STOPPING_MPS2) + 20
 }
 
 function isEnd(truck: Truck): boolean {
@@ -207,9 +219,12 @@ export function beginStop(truck: Truck, reason: Truck['stopFor'], nowMs: EpochMs
   const { dice } = truck
   truck.activity = reason
   truck.stopAtM = null
-  truck.speedMs = 0
+  truck.speedMps = 0
   truck.stopUntilMs = nowMs + stopLengthMinutes(truck, reason) * MINUTE_MS
   truck.openingsLeft = 0
+  truck.fillsUp =
+    reason === 'refuel' ||
+    (reason === 'depot' && truck.tank.levelL < truck.tank.capacityL * REFUEL_IN_YARD_BELOW)
   if (reason === 'delivery') {
     truck.openingsLeft = dice.chance(0.4) ? 2 : 1
     planDoor(truck, nowMs + dice.between(50, 200) * SECOND_MS, dice.between(25, 120))
