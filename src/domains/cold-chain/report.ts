@@ -125,7 +125,7 @@ export interface ColdChainReport {
 
 /** How long a reading may stand, from the usual interval between readings. */
 export function gapLimitMs(
-  profile: GoodsProfile,
+  profile: Pick<GoodsProfile, 'nominalIntervalMs'>,
   medianIntervalMs: DurationMs | undefined,
 ): number {
   const intervalMs = profile.nominalIntervalMs ?? medianIntervalMs

@@ -1,0 +1,90 @@
+// The alert as it goes over HTTP and the live feed.
+
+import { type Static, Type } from '@sinclair/typebox'
+import { toIso } from '../kernel/time.ts'
+import type { Alert } from '../ports/alert.ts'
+import type { Handling } from './alert-handling.ts'
+import { instant, nullable, text } from './schemas.ts'
+
+export const severitySchema = Type.Union([
+  Type.Literal('critical'),
+  Type.Literal('major'),
+  Type.Literal('minor'),
+  Type.Literal('warning'),
+  Type.Literal('info'),
+])
+
+export const alertStatusSchema = Type.Union([
+  Type.Literal('pending'),
+  Type.Literal('firing'),
+  Type.Literal('resolved'),
+])
+
+export const positionSchema = Type.Object({
+  topic: Type.String(),
+  partition: Type.Integer(),
+  offset: Type.Integer(),
+})
+
+const fields = (description: string) =>
+  Type.Record(
+    Type.String(),
+    Type.Union([Type.String(), Type.Number(), Type.Boolean(), Type.Null()]),
+    { description },
+  )
+
+export const alertSchema = Type.Object({
+  id: Type.String(),
+  rule: Type.String(),
+  ruleVersion: Type.Integer(),
+  severity: severitySchema,
+  entityType: Type.String(),
+  entityId: Type.String(),
+  status: alertStatusSchema,
+  startsAt: instant('Event time at which the condition became true'),
+  endsAt: nullable(instant('Event time at which it was seen to be over')),
+  updatedAt: instant('Event time of the newest event taken account of'),
+  revision: Type.Integer({ minimum: 1 }),
+  summary: Type.String(),
+  labels: Type.Record(Type.String(), Type.String()),
+  value: fields('Fields of the event that opened it'),
+  peak: fields('Fields of the worst event so far'),
+  count: Type.Integer({ description: 'Events during which the condition held' }),
+  withdrawn: Type.Boolean({ description: 'A late event showed that the episode never was' }),
+  position: positionSchema,
+  acknowledgedAt: nullable(instant('When somebody took notice')),
+  acknowledgedBy: nullable(text()),
+  assignee: nullable(text()),
+})
+
+export type AlertDocument = Static<typeof alertSchema>
+
+export function alertDocument(alert: Alert, handling: Handling): AlertDocument {
+  return {
+    id: alert.id,
+    rule: alert.rule,
+    ruleVersion: alert.ruleVersion,
+    severity: alert.severity,
+    entityType: alert.entityType,
+    entityId: alert.entityId,
+    status: alert.status,
+    startsAt: toIso(alert.startsAtMs),
+    endsAt: alert.endsAtMs === null ? null : toIso(alert.endsAtMs),
+    updatedAt: toIso(alert.updatedAtMs),
+    revision: alert.revision,
+    summary: alert.summary,
+    labels: alert.labels,
+    value: alert.value,
+    peak: alert.peak,
+    count: alert.count,
+    withdrawn: alert.withdrawn,
+    position: alert.position,
+    acknowledgedAt: handling.acknowledgedAt,
+    acknowledgedBy: handling.acknowledgedBy,
+    assignee: handling.assignee,
+  }
+}
+
+export function alertJson(alert: Alert, handling: Handling): string {
+  return JSON.stringify(alertDocument(alert, handling))
+}

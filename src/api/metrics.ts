@@ -1,0 +1,82 @@
+// Prometheus metrics: the names are part of the interface, the functions are how the wiring feeds them.
+
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+
+export type EventResult = 'accepted' | 'rejected' | 'duplicate' | 'late' | 'processed'
+
+export interface Metrics {
+  readonly registry: Registry
+  countEvents(labels: { readonly topic: string; readonly result: EventResult }, count: number): void
+  setLag(labels: { readonly topic: string; readonly partition: number }, events: number): void
+  /** From the receipt of the event that caused an alert to the moment it was published. */
+  observeAlertLatency(seconds: number): void
+  /** Time that one checkpoint took to commit. */
+  observeCheckpoint(seconds: number): void
+  observeBatch(events: number): void
+  /** Streams of the live feed that are open. */
+  setStreams(count: number): void
+  /** Clients of the live feed that were cut off because they did not read. */
+  countStreamCutOff(): void
+}
+
+const LATENCY_BUCKETS_S = [
+  0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60,
+]
+const CHECKPOINT_BUCKETS_S = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30]
+const BATCH_BUCKETS = [1, 5, 10, 50, 100, 500, 1_000, 2_500, 5_000]
+
+export function createMetrics(registry: Registry = new Registry()): Metrics {
+  collectDefaultMetrics({ register: registry })
+  const registers = [registry]
+  const events = new Counter({
+    name: 'outrider_events_total',
+    help: 'Events by topic and what became of them',
+    labelNames: ['topic', 'result'],
+    registers,
+  })
+  const lag = new Gauge({
+    name: 'outrider_lag_events',
+    help: 'Events in the log that are not yet committed',
+    labelNames: ['topic', 'partition'],
+    registers,
+  })
+  const alertLatency = new Histogram({
+    name: 'outrider_alert_latency_seconds',
+    help: 'From the receipt of an event to the alert that it caused being published',
+    buckets: LATENCY_BUCKETS_S,
+    registers,
+  })
+  const checkpoint = new Histogram({
+    name: 'outrider_checkpoint_seconds',
+    help: 'Time to commit one checkpoint',
+    buckets: CHECKPOINT_BUCKETS_S,
+    registers,
+  })
+  const batch = new Histogram({
+    name: 'outrider_batch_events',
+    help: 'Events processed in one batch',
+    buckets: BATCH_BUCKETS,
+    registers,
+  })
+  const streams = new Gauge({
+    name: 'outrider_live_streams',
+    help: 'Open streams of the live feed',
+    registers,
+  })
+  const cutOff = new Counter({
+    name: 'outrider_live_cut_off_total',
+    help: 'Live feed clients cut off because they did not read',
+    registers,
+  })
+  return {
+    registry,
+    countEvents: (labels, count) => events.inc({ ...labels }, count),
+    setLag: ({ topic, partition }, count) =>
+      lag.set({ topic, partition: String(partition) }, count),
+    observeAlertLatency: (seconds) => alertLatency.observe(seconds),
+    observeCheckpoint: (seconds) => checkpoint.observe(seconds),
+    observeBatch: (count) => batch.observe(count),
+    setStreams: (count) => streams.set(count),
+    countStreamCutOff: () => cutOff.inc(),
+  }
+}

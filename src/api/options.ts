@@ -1,0 +1,94 @@
+// What the server is given: ports to read from, and functions that tell how the rest of the program does.
+
+import type { FastifyPluginAsync } from 'fastify'
+import type { GoodsProfile } from '../domains/cold-chain/profiles.ts'
+import type { EpochMs } from '../kernel/time.ts'
+import type { ArchiveColumn } from '../ports/archive.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Database } from '../ports/database.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { Views } from '../ports/views.ts'
+import type { Metrics } from './metrics.ts'
+
+/** What `GET /history` needs to know of a topic; a `TopicDefinition` is one. */
+export interface ArchivedTopic {
+  readonly name: string
+  readonly archive: {
+    readonly name: string
+    readonly columns: readonly ArchiveColumn[]
+    readonly entityColumn: string
+    readonly recordedAtColumn: string
+  }
+}
+
+export interface TopicStatus {
+  readonly topic: string
+  readonly partitions: readonly {
+    readonly partition: number
+    readonly endOffset: number
+    readonly committedOffset: number
+    /** Null before the first event. */
+    readonly watermarkMs: EpochMs | null
+  }[]
+}
+
+export interface RuleListing {
+  readonly name: string
+  readonly version: number
+  readonly topic: string
+  readonly severity: string
+  readonly title: string
+  readonly description: string | null
+  readonly condition: string | null
+  /** Such as `5m`. */
+  readonly for: string | null
+  readonly keepFiringFor: string | null
+  readonly enabled: boolean
+  /** `built-in`, or the file that it came from. */
+  readonly source: string
+}
+
+export interface PartStatus {
+  readonly name: string
+  readonly ready: boolean
+  /** Why it is not; shown to anybody, so without internal detail. */
+  readonly reason: string | null
+}
+
+export interface DeadLetterReplay {
+  readonly accepted: number
+  readonly rejected: readonly {
+    readonly id: string
+    readonly code: string
+    readonly message: string
+    readonly path: string
+  }[]
+}
+
+export interface ServerOptions {
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly database: Database
+  readonly views: Views
+  readonly metrics: Metrics
+  /** Different in each run of the program: names the numbering of the live feed. */
+  readonly runId: string
+  /** Null: no sign-in, this machine only. */
+  readonly adminToken: string | null
+  /** Where people reach the server; with https the session cookie is `Secure`. */
+  readonly publicUrl: string | null
+  /** Folder with the built dashboard; null where it is served elsewhere. */
+  readonly dashboardDir: string | null
+  readonly topics: readonly ArchivedTopic[]
+  topicStatus(): Promise<readonly TopicStatus[]>
+  rules(): readonly RuleListing[]
+  profiles(): readonly GoodsProfile[]
+  readiness(): Promise<readonly PartStatus[]>
+  /** Sends dead letters through their door again; absent where there is no door. */
+  replayDeadLetters?(request: {
+    readonly ids: readonly string[]
+    readonly tenantId: string
+  }): Promise<DeadLetterReplay>
+  /** Further routes under `/api/v1`, such as the doors'; each names its own `config.access`. */
+  readonly plugins: readonly FastifyPluginAsync[]
+}

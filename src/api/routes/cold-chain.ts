@@ -1,0 +1,131 @@
+// The cold-chain report as JSON and CSV, and the goods profiles that it judges by.
+
+import { type Static, Type } from '@sinclair/typebox'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import {
+  DEFAULT_PROFILE_NAME,
+  findProfile,
+  type GoodsProfile,
+  goodsProfileSchema,
+} from '../../domains/cold-chain/profiles.ts'
+import {
+  medianReadingIntervalMs,
+  type ReadingScope,
+  readingsInOrder,
+  readingsOverview,
+} from '../../domains/cold-chain/queries.ts'
+import { gapLimitMs, reportBuilder } from '../../domains/cold-chain/report.ts'
+import { principalOf } from '../access.ts'
+import type { ApiContext } from '../context.ts'
+import { HttpProblem } from '../problems.ts'
+import { reportCsv } from '../report-csv.ts'
+import { type ReportDocument, reportSchema } from '../report-json.ts'
+import { listOf, query, range, text } from '../schemas.ts'
+import { invalidParameter, rangeOf } from '../validation.ts'
+
+/** Reports from one address. */
+const REPORT_LIMIT = { max: 120, timeWindow: '1 minute' }
+
+const reportQuery = query({
+  truckId: Type.Optional(text()),
+  shipmentId: Type.Optional(text()),
+  ...range,
+  profile: Type.Optional(text()),
+})
+type ReportQuery = Static<typeof reportQuery>
+
+const tags = ['cold chain']
+const schema = { tags, querystring: reportQuery }
+const config = { access: 'read', rateLimit: REPORT_LIMIT } as const
+
+export function coldChainRoutes(app: FastifyInstance, { options }: ApiContext): void {
+  app.get<{ Querystring: ReportQuery }>(
+    '/cold-chain/report',
+    {
+      config,
+      schema: {
+        ...schema,
+        summary: 'What the readings of a truck or shipment prove',
+        response: { 200: reportSchema },
+      },
+    },
+    async (request) => reportFor(options, request),
+  )
+
+  app.get<{ Querystring: ReportQuery }>(
+    '/cold-chain/report.csv',
+    {
+      config,
+      schema: {
+        ...schema,
+        summary: 'The same as CSV',
+        produces: ['text/csv'],
+        response: { 200: Type.String() },
+      },
+    },
+    async (request, reply) =>
+      reply
+        .type('text/csv; charset=utf-8')
+        .header('content-disposition', 'attachment; filename="cold-chain-report.csv"')
+        .send(reportCsv(await reportFor(options, request))),
+  )
+
+  app.get(
+    '/profiles',
+    {
+      config: { access: 'read' },
+      schema: {
+        tags,
+        summary: 'Goods profiles',
+        response: { 200: listOf(goodsProfileSchema) },
+      },
+    },
+    async () => ({ items: options.profiles(), next: null }),
+  )
+}
+
+async function reportFor(
+  { database, profiles }: ApiContext['options'],
+  request: FastifyRequest<{ Querystring: ReportQuery }>,
+): Promise<ReportDocument> {
+  const { truckId, shipmentId, profile: profileName } = request.query
+  if ((truckId === undefined) === (shipmentId === undefined)) {
+    throw invalidParameter('truckId', 'either truckId or shipmentId is required, not both')
+  }
+  const { tenantId } = principalOf(request)
+  const asked: ReadingScope = { tenantId, truckId, shipmentId, ...rangeOf(request.query) }
+  // An unknown name in the request fails before the archive is read.
+  const named = profileName === undefined ? undefined : knownProfile(profiles(), profileName)
+  const overview = await readingsOverview(database, asked)
+  const fromMs = asked.fromMs ?? overview.firstMs
+  const toMs = asked.toMs ?? (overview.lastMs === undefined ? undefined : overview.lastMs + 1)
+  if (fromMs === undefined || toMs === undefined || fromMs >= toMs) {
+    throw new HttpProblem('no-readings', 'There are no readings for it, and no range was given.')
+  }
+  const scope = { ...asked, fromMs, toMs }
+  const profile = named ?? usedProfile(profiles(), overview.profile)
+  const limitMs = gapLimitMs(profile, await medianReadingIntervalMs(database, scope))
+  const builder = reportBuilder({ profile, fromMs, toMs, gapLimitMs: limitMs })
+  for await (const readings of readingsInOrder(database, scope)) {
+    for (const reading of readings) builder.add(reading)
+  }
+  return {
+    truckId: truckId ?? overview.truckId ?? null,
+    shipmentId: shipmentId ?? null,
+    ...builder.finish(),
+    excluded: { duplicate: overview.excludedDuplicates, future: overview.excludedFuture },
+  }
+}
+
+function knownProfile(profiles: readonly GoodsProfile[], name: string): GoodsProfile {
+  const profile = findProfile(profiles, name)
+  if (profile !== undefined) return profile
+  const names = profiles.map((candidate) => candidate.name).join(', ')
+  throw invalidParameter('profile', `"${name}" is not one of ${names}`)
+}
+
+/** The profile that the readings name, or the default where they name none that we know. */
+function usedProfile(profiles: readonly GoodsProfile[], name: string | undefined): GoodsProfile {
+  const used = name === undefined ? undefined : findProfile(profiles, name)
+  return used ?? knownProfile(profiles, DEFAULT_PROFILE_NAME)
+}

@@ -1,0 +1,167 @@
+// Curves for a chart, thinned so that no peak is lost: of each bucket the lowest and the highest value are
+// kept, at their own instants, and silence is a break in the line.
+
+import { type DurationMs, type EpochMs, SECOND_MS, toIso } from '../../kernel/time.ts'
+import type { StoredReading } from './queries.ts'
+
+/** Stretches of one kind that are listed. */
+export const MAX_STRETCHES = 1_000
+
+export interface SeriesScope {
+  /** `[fromMs, toMs)`. */
+  readonly fromMs: EpochMs
+  readonly toMs: EpochMs
+  /** Values of one channel at most, breaks not counted. */
+  readonly points: number
+  readonly gapLimitMs: DurationMs
+}
+
+export interface Channel {
+  readonly recordedAtMs: readonly EpochMs[]
+  /** Null where the line breaks. */
+  readonly values: readonly (number | null)[]
+}
+
+export interface Stretch {
+  readonly from: string
+  readonly to: string
+}
+
+export interface Series {
+  readonly from: string
+  readonly to: string
+  readonly readings: number
+  readonly bucketS: number
+  readonly gapLimitS: number
+  readonly channels: {
+    readonly temperatureC: Channel
+    readonly fuelPercent: Channel
+    readonly speedKmh: Channel
+  }
+  readonly doorOpen: readonly Stretch[]
+  readonly gaps: readonly Stretch[]
+}
+
+export interface SeriesBuilder {
+  /** Readings inside the range, in order of their time. */
+  add(reading: StoredReading): void
+  finish(): Series
+}
+
+export function seriesBuilder(scope: SeriesScope): SeriesBuilder {
+  const { fromMs, toMs, points, gapLimitMs } = scope
+  const bucketMs = Math.max(1, Math.ceil((2 * (toMs - fromMs)) / points))
+  const temperature = new MinMaxChannel(fromMs, bucketMs)
+  const fuel = new MinMaxChannel(fromMs, bucketMs)
+  const speed = new MinMaxChannel(fromMs, bucketMs)
+  const gaps: Stretch[] = []
+  const doorOpen: Stretch[] = []
+  let readings = 0
+  let lastMs = fromMs
+  let doorOpenSinceMs: EpochMs | undefined
+
+  const stretch = (list: Stretch[], startMs: EpochMs, endMs: EpochMs): void => {
+    if (list.length < MAX_STRETCHES) list.push({ from: toIso(startMs), to: toIso(endMs) })
+  }
+
+  const closeDoor = (atMs: EpochMs): void => {
+    if (doorOpenSinceMs !== undefined) stretch(doorOpen, doorOpenSinceMs, atMs)
+    doorOpenSinceMs = undefined
+  }
+
+  const breakLines = (atMs: EpochMs): void => {
+    const knownUntilMs = readings === 0 ? fromMs : lastMs + gapLimitMs
+    stretch(gaps, knownUntilMs, atMs)
+    closeDoor(knownUntilMs)
+    for (const channel of [temperature, fuel, speed]) channel.breakAt(knownUntilMs)
+  }
+
+  return {
+    add(reading) {
+      const { recordedAtMs } = reading
+      if (recordedAtMs - lastMs > gapLimitMs) breakLines(recordedAtMs)
+      readings += 1
+      lastMs = recordedAtMs
+      temperature.add(recordedAtMs, reading.temperatureC)
+      if (reading.fuelPercent !== null) fuel.add(recordedAtMs, reading.fuelPercent)
+      if (reading.speedKmh !== null) speed.add(recordedAtMs, reading.speedKmh)
+      if (reading.doorOpen === true) doorOpenSinceMs ??= recordedAtMs
+      if (reading.doorOpen === false) closeDoor(recordedAtMs)
+    },
+    finish() {
+      if (toMs - lastMs > gapLimitMs) breakLines(toMs)
+      closeDoor(Math.min(toMs, lastMs + gapLimitMs))
+      return {
+        from: toIso(fromMs),
+        to: toIso(toMs),
+        readings,
+        bucketS: bucketMs / SECOND_MS,
+        gapLimitS: gapLimitMs / SECOND_MS,
+        channels: {
+          temperatureC: temperature.finish(),
+          fuelPercent: fuel.finish(),
+          speedKmh: speed.finish(),
+        },
+        doorOpen,
+        gaps,
+      }
+    },
+  }
+}
+
+interface Point {
+  readonly atMs: EpochMs
+  readonly value: number
+}
+
+class MinMaxChannel {
+  readonly #fromMs: EpochMs
+  readonly #bucketMs: DurationMs
+  readonly #recordedAtMs: EpochMs[] = []
+  readonly #values: (number | null)[] = []
+  #bucket = -1
+  #lowest: Point | undefined
+  #highest: Point | undefined
+
+  constructor(fromMs: EpochMs, bucketMs: DurationMs) {
+    this.#fromMs = fromMs
+    this.#bucketMs = bucketMs
+  }
+
+  add(atMs: EpochMs, value: number): void {
+    const bucket = Math.floor((atMs - this.#fromMs) / this.#bucketMs)
+    if (bucket !== this.#bucket) this.#emit()
+    this.#bucket = bucket
+    if (this.#lowest === undefined || value < this.#lowest.value) this.#lowest = { atMs, value }
+    if (this.#highest === undefined || value > this.#highest.value) this.#highest = { atMs, value }
+  }
+
+  breakAt(atMs: EpochMs): void {
+    this.#emit()
+    if (this.#values.length === 0 || this.#values.at(-1) === null) return
+    this.#recordedAtMs.push(atMs)
+    this.#values.push(null)
+  }
+
+  finish(): Channel {
+    this.#emit()
+    return { recordedAtMs: this.#recordedAtMs, values: this.#values }
+  }
+
+  #emit(): void {
+    const { 0: first, 1: second } = inOrder(this.#lowest, this.#highest)
+    for (const point of [first, second]) {
+      if (point === undefined) continue
+      this.#recordedAtMs.push(point.atMs)
+      this.#values.push(point.value)
+    }
+    this.#lowest = undefined
+    this.#highest = undefined
+  }
+}
+
+/** One point where both are the same. */
+function inOrder(lowest: Point | undefined, highest: Point | undefined) {
+  if (lowest === undefined || highest === undefined || lowest.atMs === highest.atMs) return [lowest]
+  return lowest.atMs < highest.atMs ? [lowest, highest] : [highest, lowest]
+}

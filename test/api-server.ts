@@ -1,0 +1,102 @@
+// The HTTP server on a free port of this machine, for tests: real sockets, real views in memory, and the
+// database that the test gives it.
+
+import { systemClock } from '../src/adapters/clock/system-clock.ts'
+import { createMemoryViews, type MemoryViews } from '../src/adapters/views/memory-views.ts'
+import { createMetrics, type Metrics } from '../src/api/metrics.ts'
+import type { ServerOptions } from '../src/api/options.ts'
+import { createServer, listen } from '../src/api/server.ts'
+import { truckReadings } from '../src/domains/cold-chain/events.ts'
+import { builtInProfiles } from '../src/domains/cold-chain/profiles.ts'
+import { PlatformError } from '../src/kernel/errors.ts'
+import type { Database } from '../src/ports/database.ts'
+import type { Logger } from '../src/ports/logger.ts'
+
+export interface LogLine {
+  readonly level: string
+  readonly name: string
+  readonly error?: unknown
+  readonly fields: Readonly<Record<string, unknown>>
+}
+
+export interface ApiServer {
+  readonly url: string
+  readonly views: MemoryViews
+  readonly metrics: Metrics
+  readonly logged: readonly LogLine[]
+  close(): Promise<void>
+}
+
+/** A database that is away, as in an outage. */
+export const absentDatabase: Database = {
+  async query() {
+    throw outage()
+  },
+  // biome-ignore lint/correctness/useYield: it fails before the first batch.
+  async *stream() {
+    throw outage()
+  },
+}
+
+function outage(): PlatformError {
+  return new PlatformError('database-unavailable', 'Cannot reach 10.1.2.3:5432 as outrider.', {
+    retry: 'later',
+  })
+}
+
+export async function startApiServer(change: Partial<ServerOptions> = {}): Promise<ApiServer> {
+  const views = createMemoryViews()
+  const metrics = createMetrics()
+  const logged: LogLine[] = []
+  const app = createServer({
+    clock: systemClock(),
+    logger: collectingLogger(logged),
+    database: absentDatabase,
+    views,
+    metrics,
+    runId: 'run1',
+    adminToken: null,
+    publicUrl: null,
+    dashboardDir: null,
+    topics: [truckReadings],
+    topicStatus: async () => [
+      {
+        topic: 'truck-readings',
+        partitions: [
+          { partition: 0, endOffset: 120, committedOffset: 100, watermarkMs: 1_636_444_800_000 },
+          { partition: 1, endOffset: 0, committedOffset: 0, watermarkMs: null },
+        ],
+      },
+    ],
+    rules: () => [],
+    profiles: () => builtInProfiles,
+    readiness: async () => [{ name: 'log', ready: true, reason: null }],
+    plugins: [],
+    ...change,
+  })
+  const url = await listen(app, { host: '127.0.0.1', port: 0 })
+  return {
+    url,
+    views,
+    metrics,
+    logged,
+    close: async () => {
+      await app.close()
+      await views.close()
+    },
+  }
+}
+
+function collectingLogger(logged: LogLine[]): Logger {
+  const line =
+    (level: string) =>
+    (name: string, fields: Readonly<Record<string, unknown>> = {}): void => {
+      logged.push({ level, name, fields })
+    }
+  return {
+    debug: line('debug'),
+    info: line('info'),
+    warn: line('warn'),
+    error: (name, error, fields = {}) => logged.push({ level: 'error', name, error, fields }),
+  }
+}
