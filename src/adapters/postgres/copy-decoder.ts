@@ -1,0 +1,175 @@
+// Rows out of the binary format of COPY, as they arrive, whatever the pieces they arrive in.
+
+import { PlatformError } from '../../kernel/errors.ts'
+import type { ArchivedEvent, ArchiveTable, EventFlag, RowReader } from '../../ports/archive.ts'
+import { POSTGRES_EPOCH_MS } from './copy-encoder.ts'
+import { readNumeric } from './numeric.ts'
+
+const HEADER_BYTES = 19
+const TWO_TO_32 = 4_294_967_296
+
+export class CopyDecoder<E> implements RowReader {
+  readonly #table: ArchiveTable<E>
+  #rest: Buffer = Buffer.alloc(0)
+  #header = true
+  #ended = false
+  #buffer: Buffer = Buffer.alloc(0)
+  #at = 0
+  #lastTenant: { readonly bytes: Buffer; readonly text: string } = {
+    bytes: Buffer.alloc(0),
+    text: '',
+  }
+
+  constructor(table: ArchiveTable<E>) {
+    this.#table = table
+  }
+
+  /** Rows that are whole with these further bytes. */
+  decode(bytes: Buffer): readonly ArchivedEvent<E>[] {
+    this.#buffer = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes])
+    this.#at = 0
+    const rows: ArchivedEvent<E>[] = []
+    if (this.#header && this.#buffer.length >= HEADER_BYTES) {
+      this.#at = HEADER_BYTES
+      this.#header = false
+    }
+    while (!this.#header && !this.#ended) {
+      const end = this.#endOfRow()
+      if (end === -1) break
+      rows.push(this.#row())
+      if (this.#at !== end) throw corrupt()
+    }
+    this.#rest = this.#buffer.subarray(this.#at)
+    return rows
+  }
+
+  /** Position after the row that begins here; −1 where it is not whole yet, or all rows were read. */
+  #endOfRow(): number {
+    const buffer = this.#buffer
+    let at = this.#at
+    if (at + 2 > buffer.length) return -1
+    const fields = buffer.readInt16BE(at)
+    if (fields === -1) {
+      this.#ended = true
+      return -1
+    }
+    at += 2
+    for (let field = 0; field < fields; field++) {
+      if (at + 4 > buffer.length) return -1
+      const length = buffer.readInt32BE(at)
+      at += 4 + Math.max(0, length)
+    }
+    return at > buffer.length ? -1 : at
+  }
+
+  #row(): ArchivedEvent<E> {
+    this.#at += 2
+    const partition = this.int4() ?? 0
+    const offset = this.int8() ?? 0
+    const receivedAtMs = this.timestamp() ?? 0
+    const tenantId = this.#tenant()
+    const eventId = this.text()
+    const flags = this.#flags()
+    const event = this.#table.read(this)
+    return {
+      partition,
+      offset,
+      receivedAtMs,
+      tenantId,
+      eventId,
+      flags,
+      event: eventId === null ? event : { ...event, eventId },
+    }
+  }
+
+  text(): string | null {
+    const length = this.#length()
+    if (length === -1) return null
+    const from = this.#at
+    this.#at += length
+    return this.#buffer.toString('utf8', from, this.#at)
+  }
+
+  float8(): number | null {
+    if (this.#length() === -1) return null
+    this.#at += 8
+    return this.#buffer.readDoubleBE(this.#at - 8)
+  }
+
+  int4(): number | null {
+    if (this.#length() === -1) return null
+    this.#at += 4
+    return this.#buffer.readInt32BE(this.#at - 4)
+  }
+
+  int8(): number | null {
+    if (this.#length() === -1) return null
+    this.#at += 8
+    const high = this.#buffer.readInt32BE(this.#at - 8)
+    return high * TWO_TO_32 + this.#buffer.readUInt32BE(this.#at - 4)
+  }
+
+  bool(): boolean | null {
+    if (this.#length() === -1) return null
+    this.#at += 1
+    return this.#buffer[this.#at - 1] === 1
+  }
+
+  timestamp(): number | null {
+    const microseconds = this.int8()
+    return microseconds === null ? null : Math.round(microseconds / 1_000) + POSTGRES_EPOCH_MS
+  }
+
+  numeric(): string | null {
+    const length = this.#length()
+    if (length === -1) return null
+    this.#at += length
+    return readNumeric(this.#buffer, this.#at - length)
+  }
+
+  json(): unknown {
+    const length = this.#length()
+    if (length === -1) return null
+    this.#at += length
+    return JSON.parse(this.#buffer.toString('utf8', this.#at - length + 1, this.#at))
+  }
+
+  #tenant(): string {
+    const length = this.#length()
+    const from = this.#at
+    this.#at += Math.max(0, length)
+    const known = this.#lastTenant
+    if (length !== known.bytes.length || known.bytes.compare(this.#buffer, from, this.#at) !== 0) {
+      const bytes = Buffer.from(this.#buffer.subarray(from, this.#at))
+      this.#lastTenant = { bytes, text: bytes.toString('utf8') }
+    }
+    return this.#lastTenant.text
+  }
+
+  #flags(): readonly EventFlag[] | null {
+    const length = this.#length()
+    if (length === -1) return null
+    const end = this.#at + length
+    const flags: EventFlag[] = []
+    const dimensions = this.#buffer.readInt32BE(this.#at)
+    this.#at += dimensions === 0 ? 12 : 20
+    while (this.#at < end) {
+      const flag = this.text()
+      if (flag === 'duplicate' || flag === 'late' || flag === 'future') flags.push(flag)
+    }
+    return flags.length === 0 ? null : flags
+  }
+
+  #length(): number {
+    this.#at += 4
+    return this.#buffer.readInt32BE(this.#at - 4)
+  }
+}
+
+function corrupt(): PlatformError {
+  return new PlatformError(
+    'invariant-broken',
+    'A row of the archive does not have the columns that its table declares.',
+    { retry: 'never' },
+  )
+}

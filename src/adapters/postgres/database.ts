@@ -1,0 +1,88 @@
+// A pool of connections as the Database port: queries, and answers too large for memory batch by batch.
+
+import pg from 'pg'
+import { type DurationMs, SECOND_MS } from '../../kernel/time.ts'
+import type { Database, SqlParameter, SqlRow } from '../../ports/database.ts'
+import type { DatabaseAddress } from './address.ts'
+import { databaseError } from './failures.ts'
+
+export const MAX_QUERY_CONNECTIONS = 8
+/** A question that takes longer is given up, so that one reader can't hold the pool for ever. */
+export const STATEMENT_TIMEOUT_MS: DurationMs = 60 * SECOND_MS
+const CONNECT_TIMEOUT_MS: DurationMs = 5 * SECOND_MS
+
+export interface PostgresDatabase extends Database {
+  close(): Promise<void>
+}
+
+export interface ConnectOptions {
+  readonly address: DatabaseAddress
+  readonly maxConnections?: number
+  readonly statementTimeoutMs?: DurationMs
+}
+
+export function createPool(options: ConnectOptions): pg.Pool {
+  const pool = new pg.Pool({
+    ...options.address,
+    max: options.maxConnections ?? MAX_QUERY_CONNECTIONS,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS,
+    keepAlive: true,
+    options: '-c timezone=UTC',
+    application_name: 'outrider',
+  })
+  // An idle connection that the server closes is no failure: the next query opens another.
+  pool.on('error', () => undefined)
+  return pool
+}
+
+export function connectDatabase(options: ConnectOptions): PostgresDatabase {
+  const pool = createPool(options)
+  return {
+    async query(sql, parameters = []) {
+      try {
+        return (await pool.query<SqlRow>(sql, [...parameters])).rows
+      } catch (cause) {
+        throw databaseError(`Cannot run "${firstWords(sql)}"`, cause)
+      }
+    },
+    stream: (sql, parameters, { batchRows }) => streamRows(pool, sql, parameters, batchRows),
+    close: () => pool.end(),
+  }
+}
+
+async function* streamRows(
+  pool: pg.Pool,
+  sql: string,
+  parameters: readonly SqlParameter[],
+  batchRows: number,
+): AsyncIterable<readonly SqlRow[]> {
+  const tried = `Cannot read "${firstWords(sql)}"`
+  const client = await pool.connect().catch((cause: unknown) => {
+    throw databaseError(tried, cause)
+  })
+  let ended = false
+  try {
+    await client.query('BEGIN READ ONLY; SET LOCAL statement_timeout = 0')
+    await client.query({
+      text: `DECLARE rows NO SCROLL CURSOR FOR ${sql}`,
+      values: [...parameters],
+    })
+    for (;;) {
+      const { rows } = await client.query<SqlRow>(`FETCH ${Math.trunc(batchRows)} FROM rows`)
+      if (rows.length > 0) yield rows
+      if (rows.length < batchRows) break
+    }
+    await client.query('COMMIT')
+    ended = true
+  } catch (cause) {
+    throw databaseError(tried, cause)
+  } finally {
+    // After an early end the transaction is still open: the connection is not used again.
+    client.release(!ended)
+  }
+}
+
+function firstWords(sql: string): string {
+  return sql.trim().replaceAll(/\s+/g, ' ').slice(0, 60)
+}
