@@ -13,6 +13,8 @@ const SECOND_MS = 1000
 const MINUTE_MS = 60 * SECOND_MS
 const HOUR_MS = 60 * MINUTE_MS
 const DAY_MS = 24 * HOUR_MS
+/** A number of milliseconds above this is an instant (2001), below it a span. */
+const FIRST_INSTANT_MS = 978_307_200_000
 /** Shown where a value is not known. */
 export const UNKNOWN = '–'
 
@@ -85,6 +87,8 @@ export function formatter(units: Units) {
         (ms) =>
           `${dateFormat.format(ms)}, ${clockSecondsFormat.format(ms)} ${zoneOf(zoneFormat, ms)}`,
       ),
+    zoneName: units.timeZone,
+    /** Short name of the zone at an instant, as in `EAT`. */
     zone: (nowMs: number) => zoneOf(zoneFormat, nowMs),
     duration,
     age,
@@ -98,7 +102,10 @@ export function formatter(units: Units) {
       if (name.endsWith('Percent')) return `${trim(value)} %`
       if (name.endsWith('Litres')) return `${trim(value)} L`
       if (name.endsWith('Deg')) return `${trim(value)}°`
-      if (name.endsWith('Ms')) return duration(value)
+      if (name.endsWith('Ms'))
+        return value > FIRST_INSTANT_MS
+          ? `${dayFormat.format(value)} ${clockSecondsFormat.format(value)}`
+          : duration(value)
       if (/[a-z]C$/.test(name)) return temperature(value)
       if (/[a-z]S$/.test(name)) return duration(value * SECOND_MS)
       return trim(value)

@@ -1,0 +1,37 @@
+// What rules are called: asked once, names stand in until the answer is there.
+
+import { get } from './api/client.ts'
+import type { Page, Rule } from './api/types.ts'
+
+class Rules {
+  #byName: ReadonlyMap<string, Rule> = $state.raw(new Map())
+  #isAsked = false
+
+  get(name: string): Rule | undefined {
+    void this.#ask()
+    return this.#byName.get(name)
+  }
+
+  title(name: string): string {
+    return this.get(name)?.title ?? wordsOf(name)
+  }
+
+  async #ask(): Promise<void> {
+    if (this.#isAsked) return
+    this.#isAsked = true
+    try {
+      const { items } = await get<Page<Rule>>('/rules')
+      this.#byName = new Map(items.map((rule) => [rule.name, rule]))
+    } catch {
+      this.#isAsked = false
+    }
+  }
+}
+
+export const rules = new Rules()
+
+/** `fuel-drop` → `Fuel drop`. */
+function wordsOf(name: string): string {
+  const words = name.replaceAll('-', ' ')
+  return words.charAt(0).toUpperCase() + words.slice(1)
+}
