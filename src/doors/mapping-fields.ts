@@ -12,6 +12,7 @@ import {
   kindsOf,
   mapStep,
   type Step,
+  textOf,
   timeStep,
   typeStep,
   Unmappable,
@@ -210,7 +211,7 @@ function joined(
   for (const text of texts) {
     const value = typeof text === 'string' ? text : row.get(text.place)
     if (value === undefined || value === null || value === '') return undefined
-    found.push(String(value))
+    found.push(textOf(value))
   }
   return found.join(' ')
 }

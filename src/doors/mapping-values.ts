@@ -44,9 +44,14 @@ export function kindsOf(schema: TSchema): Kinds {
   }
 }
 
+/** A value as text; one of several parts as its JSON, since its own `toString` may be anything. */
+export function textOf(value: unknown): string {
+  return typeof value === 'object' ? (JSON.stringify(value) ?? '') : String(value)
+}
+
 /** How a value reads in a map or among the absent ones: `1.0` is `1`. */
 function plainText(value: unknown): string {
-  const text = String(value)
+  const text = textOf(value)
   return NUMBER.test(text) ? String(Number(text)) : text
 }
 
@@ -60,9 +65,9 @@ export function mapStep(map: ReadonlyMap<string, Scalar>, otherwise: FieldText['
   const byText = new Map([...map].map(([key, value]) => [plainText(key), value]))
   return (value) => {
     const key = value === undefined ? '' : plainText(value)
-    const found = map.get(key) ?? byText.get(key)
-    if (found !== undefined) return found
-    if (map.has(key) || byText.has(key) || value === undefined) return undefined
+    const found = map.has(key) ? map.get(key) : byText.get(key)
+    if (found !== undefined) return found ?? undefined
+    if (value === undefined) return undefined
     if (otherwise !== undefined) return otherwise ?? undefined
     return new Unmappable(value, `${shown(value)} has no entry in the map`)
   }
@@ -71,7 +76,7 @@ export function mapStep(map: ReadonlyMap<string, Scalar>, otherwise: FieldText['
 /** Times leave as ISO 8601 in UTC where the field takes text, else as epoch milliseconds. */
 export function timeStep(readers: readonly TimeReader[], described: string, kinds: Kinds): Step {
   return (value) => {
-    const text = String(value)
+    const text = textOf(value)
     for (const read of readers) {
       const atMs: EpochMs | undefined = read(text)
       if (atMs !== undefined) return kinds.text ? toIso(atMs) : atMs
@@ -93,8 +98,6 @@ export function unitStep(from: UnitName, to: UnitName, decimal: '.' | ','): Step
 export function typeStep(kinds: Kinds, decimal: '.' | ','): Step {
   return (value) => {
     switch (typeof value) {
-      case 'bigint':
-        return kinds.number ? Number(value) : kinds.text ? String(value) : notA(kinds, value)
       case 'number':
         if (!Number.isFinite(value))
           return new Unmappable(String(value), `${value} is no number that JSON has`)
@@ -129,7 +132,7 @@ function truthOr(kinds: Kinds, value: string | number): unknown {
 
 function notA(kinds: Kinds, value: unknown): Unmappable {
   const wanted = kinds.number ? 'a number' : kinds.truth ? 'true or false' : 'a text'
-  return new Unmappable(shareable(value), `${shown(value)} is not ${wanted}`)
+  return new Unmappable(value, `${shown(value)} is not ${wanted}`)
 }
 
 const NUMBER = /^[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d{1,3})?$/
@@ -139,7 +142,6 @@ const MAX_NUMBER_TEXT = 64
 
 function numberOf(value: unknown, decimal: '.' | ','): number | undefined {
   if (typeof value === 'number') return value
-  if (typeof value === 'bigint') return Number(value)
   if (typeof value !== 'string' || value.length > MAX_NUMBER_TEXT) return undefined
   const text = decimal === ',' ? value.replace(',', '.') : value
   if (!NUMBER.test(text)) return undefined
@@ -148,17 +150,15 @@ function numberOf(value: unknown, decimal: '.' | ','): number | undefined {
 }
 
 function shown(value: unknown): string {
-  const text = JSON.stringify(shareable(value)) ?? String(value)
+  const text = JSON.stringify(value) ?? String(value)
   return text.length > 60 ? `${text.slice(0, 57)}...` : text
 }
 
-/** JSON has no big integers. */
-function shareable(value: unknown): unknown {
-  return typeof value === 'bigint' ? Number(value) : value
-}
-
 /** What CEL expressions see: the row's columns, the file's name, the row's number from 1. */
-const environment = new Environment({ unlistedVariablesAreDyn: false })
+const environment = new Environment({
+  unlistedVariablesAreDyn: false,
+  homogeneousAggregateLiterals: false,
+})
   .registerVariable('row', 'map')
   .registerVariable('fileName', 'string')
   .registerVariable('rowNumber', 'int')
@@ -167,6 +167,15 @@ const environment = new Environment({ unlistedVariablesAreDyn: false })
 const MAX_CEL_MESSAGE = 200
 
 type CelReader = (row: Row, fileName: string) => unknown
+
+/** What JSON can carry: CEL's integers are big ones, its times are dates. */
+function plain(value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value)
+  if (value instanceof Date) return toIso(value.getTime())
+  if (Array.isArray(value)) return value.map(plain)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, plain(inner)]))
+}
 
 /** Undefined, and reported, where the expression is wrong. */
 export function compileExpression(
@@ -182,7 +191,7 @@ export function compileExpression(
   return (row, fileName) => {
     try {
       const value: unknown = evaluate({ row: row.all(), fileName, rowNumber: BigInt(row.number) })
-      return value instanceof Date ? toIso(value.getTime()) : (value ?? undefined)
+      return plain(value) ?? undefined
     } catch (error) {
       return new Unmappable(expression, `CEL: ${celMessage(error)}`)
     }
