@@ -2,15 +2,16 @@
 // disk. A thread of its own keeps fsync off the event loop and off the runtime's shared pool, where
 // it would wait behind password hashing and name look-ups.
 
-import { statfsSync } from 'node:fs'
+import { closeSync, openSync } from 'node:fs'
 import { BroadcastChannel, parentPort, workerData } from 'node:worker_threads'
 import { summarize } from './chunk.ts'
+import { isNoSpace, makeRoom, RESERVED_FREE_BYTES, TREE_BYTES } from './space.ts'
 import {
   chunkKey,
   chunksFrom,
+  dataFile,
   listTopics,
   MAX_UINT16,
-  onFreshSnapshot,
   openStore,
   putFormat,
   putPartition,
@@ -31,21 +32,16 @@ import type {
   WriterSettings,
 } from './writer-protocol.ts'
 
-/** Appends stop while less than this is free, so that what drops old records can still write. */
-const RESERVED_FREE_BYTES = 1024 * 1024
-/** Pages of the tree that a transaction rewrites besides the chunks. */
-const TREE_BYTES = 256 * 1024
 /** Chunks dropped in one transaction; appends run between two of them. */
 const RETAIN_CHUNKS = 64
-
-const ENOSPC = 28
-const EDQUOT = 122
-const MDB_MAP_FULL = -30_792
+/** A chunk may leave almost a page of the store unused. */
+const PAGE_BYTES = 4096
 
 const settings: WriterSettings = workerData
 const port = parentPort
 const store = openStore(settings.directory, { create: true })
 const news = new BroadcastChannel(settings.channel)
+const descriptor = openSync(dataFile(settings.directory), 'r+')
 let failure: WriterRefusal | undefined
 
 port?.on('message', (request: WriterRequest) => {
@@ -57,6 +53,7 @@ port?.on('message', (request: WriterRequest) => {
 
 async function close(): Promise<void> {
   news.close()
+  closeSync(descriptor)
   await store.close()
   port?.close()
 }
@@ -80,10 +77,19 @@ function run(command: WriterCommand): WriterAnswer {
 }
 
 function append(parts: readonly AppendPart[]): WriterAnswer {
-  const full = whyFull(parts)
-  if (full !== undefined) return full
-  const ends = store.transactionSync(() => parts.map((part) => putPart(store, part)))
-  const told: LogNews = { kind: 'appended', ends }
+  const written = store.transactionSync(() => {
+    const inTheWay = makeRoom(store, {
+      directory: settings.directory,
+      descriptor,
+      neededBytes: parts.reduce((sum, { chunk }) => sum + chunk.length + PAGE_BYTES, TREE_BYTES),
+      reservedBytes: RESERVED_FREE_BYTES,
+      maxBytes: settings.maxBytes,
+    })
+    if (inTheWay !== undefined) return fullRefusal(inTheWay, undefined)
+    return parts.map((part) => putPart(store, part))
+  })
+  if ('kind' in written) return written
+  const told: LogNews = { kind: 'appended', ends: written }
   news.postMessage(told)
   return { kind: 'done' }
 }
@@ -125,7 +131,15 @@ function ensureTopic(topic: string, partitions: number): WriterAnswer {
 
 function retain(command: Extract<WriterCommand, { kind: 'retain' }>): WriterAnswer {
   const { topicId, partition, keepFromOffset, olderThanMs, maxBytes } = command
-  return store.transactionSync(() => {
+  const retained = store.transactionSync((): RetainedPart => {
+    // What dropping itself writes may come out of the reserve; it goes on without, if it must.
+    makeRoom(store, {
+      directory: settings.directory,
+      descriptor,
+      neededBytes: TREE_BYTES,
+      reservedBytes: 0,
+      maxBytes: undefined,
+    })
     const state = readPartition(store, topicId, partition)
     let { startOffset, bytes } = state
     const dropped: Uint8Array[] = []
@@ -144,50 +158,27 @@ function retain(command: Extract<WriterCommand, { kind: 'retain' }>): WriterAnsw
     if (dropped.length > 0) {
       putPartition(store, topicId, partition, { startOffset, endOffset: state.endOffset, bytes })
     }
-    return { kind: 'retained', startOffset, more }
+    return { startOffset, more, dropped: dropped.length }
   })
+  if (retained.dropped > 0 && !retained.more) settle(topicId, partition)
+  return { kind: 'retained', startOffset: retained.startOffset, more: retained.more }
 }
 
-/** Refuses before the disk does: a failed write would be reported by the store on stderr. */
-function whyFull(parts: readonly AppendPart[]): WriterRefusal | undefined {
-  const neededBytes = parts.reduce((sum, part) => sum + part.chunk.length, TREE_BYTES)
-  const disk = statfsSync(settings.directory)
-  // Some file systems, such as a tmpfs without a limit, do not say how large they are.
-  const diskFreeBytes = disk.blocks === 0 ? Number.POSITIVE_INFINITY : disk.bavail * disk.bsize
-  const { maxBytes } = settings
-  if (maxBytes === undefined && diskFreeBytes >= neededBytes + RESERVED_FREE_BYTES) return undefined
-  const { fileFreeBytes, usedBytes } = onFreshSnapshot(store, () => spaceOf(store))
-  if (maxBytes !== undefined && usedBytes + neededBytes > maxBytes) {
-    return fullRefusal(`it may take ${maxBytes} bytes and takes ${usedBytes}`, undefined)
-  }
-  const freeBytes = diskFreeBytes + fileFreeBytes
-  if (freeBytes >= neededBytes + RESERVED_FREE_BYTES) return undefined
-  return fullRefusal(`the disk has ${freeBytes} bytes free`, undefined)
+interface RetainedPart {
+  readonly startOffset: number
+  /** There is more to drop. */
+  readonly more: boolean
+  readonly dropped: number
 }
 
-/** The file never shrinks: pages of dropped records are free for new ones. */
-function spaceOf(store: Store): { readonly fileFreeBytes: number; readonly usedBytes: number } {
-  const stats: Readonly<Record<string, unknown>> = store.getStats()
-  const pageBytes = numberOf(stats, 'pageSize')
-  const usedPages = 2 + pagesOf(stats) + pagesOf(stats.free)
-  const filePages = numberOf(stats, 'lastPageNumber') + 1
-  return {
-    usedBytes: usedPages * pageBytes,
-    fileFreeBytes: Math.max(0, filePages - usedPages) * pageBytes,
-  }
-}
-
-function pagesOf(stats: unknown): number {
-  return (
-    numberOf(stats, 'treeBranchPageCount') +
-    numberOf(stats, 'treeLeafPageCount') +
-    numberOf(stats, 'overflowPages')
+/**
+ * One more transaction: pages that one gives back are used by the next but one, and on a full disk
+ * the append that comes next has no other pages.
+ */
+function settle(topicId: number, partition: number): void {
+  store.transactionSync(() =>
+    putPartition(store, topicId, partition, readPartition(store, topicId, partition)),
   )
-}
-
-function numberOf(stats: unknown, name: string): number {
-  const value: unknown = typeof stats === 'object' && stats !== null ? Reflect.get(stats, name) : 0
-  return typeof value === 'number' ? value : 0
 }
 
 function fullRefusal(found: string, cause: unknown): WriterRefusal {
@@ -208,8 +199,7 @@ function fullRefusal(found: string, cause: unknown): WriterRefusal {
  * a failed sync, after which the system's cache can't be trusted to hold what the disk holds.
  */
 function refuse(error: unknown): WriterRefusal {
-  const code: unknown = error instanceof Error && 'code' in error ? error.code : undefined
-  if (code === ENOSPC || code === EDQUOT || code === MDB_MAP_FULL) {
+  if (isNoSpace(error)) {
     return fullRefusal('the disk is full', error)
   }
   failure = {

@@ -49,7 +49,7 @@ export const EMPTY_PARTITION: PartitionState = { startOffset: 0, endOffset: 0, b
  * version of the program wrote it, `log-failed` where the files can't be opened.
  */
 export function openStore(directory: string, options: { readonly create: boolean }): Store {
-  const file = join(directory, 'data.mdb')
+  const file = dataFile(directory)
   if (!options.create && !existsSync(file)) {
     throw new PlatformError('not-found', `There is no log in ${directory} yet.`, {
       retry: 'later',
@@ -77,6 +77,10 @@ export function openStore(directory: string, options: { readonly create: boolean
   }
   checkFormat(store, directory)
   return store
+}
+
+export function dataFile(directory: string): string {
+  return join(directory, 'data.mdb')
 }
 
 /** The same for every process and thread that has this directory open, whatever path it came by. */
