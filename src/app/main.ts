@@ -1,9 +1,19 @@
 // The command line. Each command lives in a file of its own under commands/ and registers itself here.
 
 import { Command } from 'commander'
+import { registerImport } from './commands/import.ts'
+import { registerSimulate } from './commands/simulate.ts'
+import { registerStart } from './commands/start.ts'
+
+const WRONG_USAGE = 2
 
 const program = new Command('outrider')
   .description('Real-time operations platform for things that move')
   .showHelpAfterError()
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : WRONG_USAGE))
+
+registerStart(program)
+registerSimulate(program)
+registerImport(program)
 
 await program.parseAsync()

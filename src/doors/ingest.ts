@@ -50,7 +50,7 @@ export interface IngestObservation {
 }
 
 export interface IngestOptions {
-  readonly log: Log
+  readonly log: Pick<Log, 'append'>
   /** The topics that doors may write to, by name. */
   readonly topics: ReadonlyMap<string, TopicDefinition<StreamEvent>>
   readonly clock: Clock

@@ -1,0 +1,21 @@
+// The alert as the `alerts` topic carries it.
+
+import { toIso } from '../kernel/time.ts'
+import type { Alert } from '../ports/alert.ts'
+import type { NewRecord } from '../ports/log.ts'
+
+export function alertMessage(alert: Alert): NewRecord {
+  const { tenantId, startsAtMs, endsAtMs, updatedAtMs, receivedAtMs, ...rest } = alert
+  const message = {
+    ...rest,
+    startsAt: toIso(startsAtMs),
+    endsAt: endsAtMs === null ? null : toIso(endsAtMs),
+    updatedAt: toIso(updatedAtMs),
+  }
+  return {
+    key: alert.entityId,
+    value: Buffer.from(JSON.stringify(message)),
+    receivedAtMs,
+    tenantId,
+  }
+}

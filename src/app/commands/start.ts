@@ -1,0 +1,157 @@
+// `outrider start`: everything in one process, with a simulated fleet unless told otherwise.
+
+import type { Command } from 'commander'
+import { createPinoLogger } from '../../adapters/logger/pino-logger.ts'
+import { PlatformError } from '../../kernel/errors.ts'
+import { type DurationMs, SECOND_MS } from '../../kernel/time.ts'
+import { openPlatform, type Platform } from '../platform.ts'
+import { serve } from '../serve.ts'
+import { loadSettings, type Settings } from '../settings.ts'
+import { DEFAULT_VEHICLES, runSimulation } from '../simulation/run-simulation.ts'
+
+/** Draining takes at most this long; then the process ends as it is, and loses nothing by it. */
+const STOP_TIMEOUT_MS: DurationMs = 10 * SECOND_MS
+/** Ctrl-C reaches a process twice where a wrapper passes it on; a second one later means it. */
+const SAME_SIGNAL_MS: DurationMs = SECOND_MS
+
+interface StartFlags {
+  readonly port?: string
+  readonly dataDir?: string
+  readonly simulate: boolean
+  readonly vehicles?: string
+  readonly seed?: string
+}
+
+export function registerStart(program: Command): void {
+  program
+    .command('start')
+    .description('run everything: doors, tasks, API and dashboard')
+    .option('--port <port>', 'port to listen on; 0 takes a free one (default: 8080)')
+    .option('--data-dir <folder>', 'where log and database are kept (default: .outrider)')
+    .option('--no-simulate', 'without the simulated fleet')
+    .option('--vehicles <n>', `trucks of the simulated fleet (default: ${DEFAULT_VEHICLES})`)
+    .option('--seed <s>', 'seed of the simulated fleet (default: 1)')
+    .action(async (flags: StartFlags) => {
+      try {
+        await start(flags)
+      } catch (error) {
+        process.stderr.write(`${startProblem(error)}\n`)
+        process.exitCode = error instanceof PlatformError && error.code === 'bad-setting' ? 2 : 1
+      }
+    })
+}
+
+async function start(flags: StartFlags): Promise<void> {
+  const settings = await loadSettings({
+    environment: process.env,
+    directory: process.cwd(),
+    overrides: { PORT: flags.port, DATA_DIR: flags.dataDir },
+  })
+  const vehicles = wholeNumber('--vehicles', flags.vehicles ?? String(DEFAULT_VEHICLES))
+  const seed = wholeNumber('--seed', flags.seed ?? '1')
+  const logger = createPinoLogger({ level: settings.logLevel })
+  const stop = stopSignal()
+  const platform = await openPlatform({ settings, logger })
+  const closers = [() => platform.close()]
+  try {
+    const serving = await serve(platform)
+    closers.push(() => serving.close())
+    process.stdout.write(welcome(serving.address, settings, flags.simulate))
+    const simulation = flags.simulate
+      ? simulate(platform, { vehicles, seed, signal: stop })
+      : Promise.resolve()
+    await Promise.race([aborted(stop), simulation.then(() => aborted(stop))])
+    process.stdout.write('Stopping: finishing what is under way …\n')
+    await simulation
+  } finally {
+    await closeWithin(STOP_TIMEOUT_MS, platform, async () => {
+      for (const close of closers.reverse()) await close()
+    })
+  }
+  process.stdout.write('Stopped.\n')
+}
+
+function wholeNumber(flag: string, text: string): number {
+  const number = Number(text)
+  if (Number.isInteger(number) && number >= 0) return number
+  throw new PlatformError('bad-setting', `${flag} must be a whole number; found "${text}".`, {
+    retry: 'never',
+  })
+}
+
+/** The fleet goes through the same judgement and log as any sender. */
+async function simulate(
+  { clock, ingest, logger }: Platform,
+  fleet: { readonly vehicles: number; readonly seed: number; readonly signal: AbortSignal },
+): Promise<void> {
+  try {
+    await runSimulation({
+      clock,
+      ...fleet,
+      send: async (batch) => {
+        const events = batch.trimEnd().split('\n')
+        const outcome = await ingest.accept({
+          topic: 'truck-readings',
+          tenantId: 'default',
+          door: 'simulator',
+          events: events.map((event) => Buffer.from(event)),
+        })
+        return { accepted: outcome.accepted, rejected: outcome.rejected.length }
+      },
+    })
+  } catch (error) {
+    logger.error('simulation-ended', error)
+  }
+}
+
+function welcome(address: string, settings: Settings, simulated: boolean): string {
+  const access =
+    settings.adminToken === null
+      ? 'Only this machine is let in, without signing in. Set OUTRIDER_ADMIN_TOKEN to let others in.'
+      : 'Sign in with the token in OUTRIDER_ADMIN_TOKEN.'
+  const fleet = simulated ? 'A simulated fleet is driving; --no-simulate runs without it.\n' : ''
+  return `\nOutrider is running at ${address}\n${access}\n${fleet}Data: ${settings.dataDir}. Ctrl-C stops.\n\n`
+}
+
+/** Aborts on the first Ctrl-C or SIGTERM; a later one ends the process at once. */
+function stopSignal(): AbortSignal {
+  const stop = new AbortController()
+  let firstMs = 0
+  const onSignal = (): void => {
+    const nowMs = process.uptime() * SECOND_MS
+    if (!stop.signal.aborted) firstMs = nowMs
+    else if (nowMs - firstMs > SAME_SIGNAL_MS) process.exit(1)
+    stop.abort()
+  }
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal).on('SIGHUP', onSignal)
+  return stop.signal
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }))
+}
+
+async function closeWithin(
+  limitMs: DurationMs,
+  { clock, logger }: Platform,
+  close: () => Promise<void>,
+): Promise<void> {
+  const done = new AbortController()
+  const late = clock.sleep(limitMs, done.signal).then(() => {
+    if (done.signal.aborted) return
+    logger.warn('stop-timed-out', { limitMs })
+    process.exit(1)
+  })
+  await close()
+  done.abort()
+  await late
+}
+
+function startProblem(error: unknown): string {
+  if (!(error instanceof PlatformError)) {
+    return error instanceof Error ? (error.stack ?? error.message) : String(error)
+  }
+  const cause = error.cause instanceof Error ? `\n  because: ${error.cause.message}` : ''
+  return `Cannot start: ${error.message}${cause}`
+}

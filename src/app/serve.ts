@@ -1,0 +1,178 @@
+// The role that people and senders meet: HTTP doors, API, live feed, dashboard.
+
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { FastifyInstance } from 'fastify'
+import { randomRunId } from '../adapters/random/system-random.ts'
+import { folderReferenceSource } from '../adapters/reference/folder-source.ts'
+import type { DeadLetterReplay, PartStatus, RuleListing, ServerOptions } from '../api/options.ts'
+import { createServer, listen } from '../api/server.ts'
+import { PROFILE_TABLE, profilesOf } from '../domains/cold-chain/pipeline.ts'
+import { eventsRoutes } from '../doors/http-events.ts'
+import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
+import type { RuleDefinition } from '../rules/definition.ts'
+import type { Platform } from './platform.ts'
+import { allDomains, eventTopics } from './topics.ts'
+
+const DASHBOARD = fileURLToPath(new URL('../../web/build', import.meta.url))
+const PROFILE_REFRESH_MS: DurationMs = 5 * SECOND_MS
+const LOOPBACK = '127.0.0.1'
+const EVERYWHERE = '0.0.0.0'
+
+export interface Serving {
+  /** Where it listens, such as `http://127.0.0.1:8080`. */
+  readonly address: string
+  readonly app: FastifyInstance
+  close(): Promise<void>
+}
+
+/** Without accounts only this machine is let in, unless a token is set. */
+export async function serve(platform: Platform): Promise<Serving> {
+  const { settings, clock, logger, database, views, metrics, ingest } = platform
+  const stop = new AbortController()
+  const profiles = await followProfiles(platform, stop.signal)
+  const options: ServerOptions = {
+    clock,
+    logger,
+    database,
+    views,
+    metrics,
+    runId: randomRunId(),
+    adminToken: settings.adminToken,
+    publicUrl: settings.publicUrl,
+    dashboardDir: existsSync(DASHBOARD) ? DASHBOARD : null,
+    topics: [...eventTopics.values()],
+    topicStatus: () => platform.topicStatus(),
+    rules: () => allDomains.flatMap((domain) => domain.rules.map(listing)),
+    profiles,
+    readiness: () => readiness(platform),
+    replayDeadLetters: (request) => replayDeadLetters(platform, request),
+    plugins: [async (app) => app.register(eventsRoutes, { ingest })],
+  }
+  const app = createServer(options)
+  try {
+    const host = settings.adminToken === null ? LOOPBACK : EVERYWHERE
+    const address = await listen(app, { host, port: settings.port })
+    return {
+      address: address.replace(EVERYWHERE, LOOPBACK),
+      app,
+      async close() {
+        stop.abort()
+        await app.close()
+      },
+    }
+  } catch (error) {
+    stop.abort()
+    await app.close()
+    throw error
+  }
+}
+
+/** The profiles in force, read again now and then; a malformed file leaves the last good ones. */
+async function followProfiles(
+  { settings, clock, logger }: Platform,
+  signal: AbortSignal,
+): Promise<ServerOptions['profiles']> {
+  const source = folderReferenceSource(settings.reference ?? join(settings.dataDir, 'reference'))
+  let current = profilesOf(undefined)
+  let tag = ''
+  const refresh = async (): Promise<void> => {
+    const { documents } = await source.load()
+    const table = documents.find(({ name }) => name === PROFILE_TABLE)
+    if (table === undefined || table.tag === tag) return
+    tag = table.tag
+    current = profilesOf(table.content)
+  }
+  await refresh()
+  void (async () => {
+    while (!signal.aborted) {
+      await clock.sleep(PROFILE_REFRESH_MS, signal)
+      await refresh().catch((error: unknown) => logger.error('profiles-not-read', error))
+    }
+  })()
+  return () => [...current.values()]
+}
+
+async function readiness(platform: Platform): Promise<readonly PartStatus[]> {
+  const { database, log, tasks } = platform
+  const part = async (name: string, reason: () => Promise<string | null>): Promise<PartStatus> => {
+    try {
+      const found = await reason()
+      return { name, ready: found === null, reason: found }
+    } catch {
+      return { name, ready: false, reason: `the ${name} does not answer` }
+    }
+  }
+  return Promise.all([
+    part('log', async () => {
+      await log.topics()
+      return null
+    }),
+    part('database', async () => {
+      await database.query('SELECT 1')
+      return null
+    }),
+    part('tasks', async () => tasks.notReady()),
+  ])
+}
+
+function listing(rule: RuleDefinition): RuleListing {
+  return {
+    name: rule.name,
+    version: rule.version,
+    topic: rule.topic,
+    severity: rule.severity,
+    title: rule.name.replaceAll('-', ' '),
+    description: rule.description,
+    condition: rule.when ?? null,
+    for: spanText(rule.forMs ?? rule.noDataForMs),
+    keepFiringFor: spanText(rule.keepFiringForMs),
+    enabled: true,
+    source: 'built-in',
+  }
+}
+
+function spanText(spanMs: DurationMs | undefined): string | null {
+  if (spanMs === undefined) return null
+  const seconds = spanMs / SECOND_MS
+  return seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`
+}
+
+/** Through the same judgement as the first time; what is refused again stays a dead letter. */
+async function replayDeadLetters(
+  { database, ingest }: Platform,
+  { ids, tenantId }: { readonly ids: readonly string[]; readonly tenantId: string },
+): Promise<DeadLetterReplay> {
+  const rows = await database.query(
+    `SELECT id, topic, raw, raw_encoding FROM dead_letter
+     WHERE tenant_id = $1 AND id = ANY($2::uuid[]) ORDER BY received_at, id`,
+    [tenantId, ids],
+  )
+  const found = new Set(rows.map((row) => String(row.id)))
+  const rejected = ids
+    .filter((id) => !found.has(id))
+    .map((id) => ({ id, code: 'not-found', message: 'There is no such dead letter.', path: '' }))
+  const replayed: string[] = []
+  for (const row of rows) {
+    const id = String(row.id)
+    const encoding = row.raw_encoding === 'base64' ? 'base64' : 'utf8'
+    const outcome = await ingest.accept({
+      topic: String(row.topic),
+      tenantId,
+      door: 'replay',
+      events: [Buffer.from(String(row.raw), encoding)],
+      refused: 'report',
+    })
+    if (outcome.accepted > 0) replayed.push(id)
+    for (const { code, message, path } of outcome.rejected) {
+      rejected.push({ id, code, message, path })
+    }
+  }
+  if (replayed.length > 0) {
+    await database.query('UPDATE dead_letter SET replayed_at = now() WHERE id = ANY($1::uuid[])', [
+      replayed,
+    ])
+  }
+  return { accepted: replayed.length, rejected }
+}

@@ -1,0 +1,129 @@
+// The main thread's side of the task threads: starts them, hears their reports, starts one again that
+// died, and stops them in order.
+
+import { MessageChannel, Worker } from 'node:worker_threads'
+import type { DatabaseAddress } from '../adapters/postgres/address.ts'
+import { receiveViewMessages } from '../adapters/views/view-publisher-port.ts'
+import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { ViewPublisher } from '../ports/views.ts'
+import type { TaskStatus } from '../streams/task-runner.ts'
+import type { Settings } from './settings.ts'
+import type { FromTaskThread, TaskReport, TaskThreadData, ToTaskThread } from './thread-protocol.ts'
+
+const RESTART_MS: DurationMs = SECOND_MS
+/** Committing what was processed may take this long at the end; then the thread is ended. */
+const STOP_TIMEOUT_MS: DurationMs = 7 * SECOND_MS
+/** A thread that reported nothing for so long is not ready. */
+export const REPORT_STALE_MS: DurationMs = 5 * SECOND_MS
+
+export interface TaskThreadsOptions {
+  readonly threads: number
+  readonly settings: Settings
+  readonly database: DatabaseAddress
+  readonly views: ViewPublisher
+  readonly clock: Clock
+  readonly logger: Logger
+  readonly onReport: (report: TaskReport) => void
+}
+
+export interface TaskThreads {
+  tasks(): readonly TaskStatus[]
+  referenceProblems(): TaskReport['referenceProblems']
+  /** Why the tasks are not ready; null where they are. */
+  notReady(): string | null
+  stop(): Promise<void>
+}
+
+export function startTaskThreads(options: TaskThreadsOptions): TaskThreads {
+  const stopping = new AbortController()
+  const threads = Array.from({ length: options.threads }, (_, index) =>
+    keepThreadRunning(index, options, stopping.signal),
+  )
+  return {
+    tasks: () => threads.flatMap(({ last }) => last()?.tasks ?? []),
+    referenceProblems: () => threads[0]?.last()?.referenceProblems ?? [],
+    notReady() {
+      const nowMs = options.clock.nowMs()
+      for (const { last } of threads) {
+        const report = last()
+        if (report === null || nowMs - report.atMs > REPORT_STALE_MS) return 'tasks do not report'
+        const waiting = report.tasks.filter((task) => !task.ready).length
+        if (waiting > 0) return `${waiting} tasks are being restored`
+      }
+      return null
+    },
+    async stop() {
+      stopping.abort()
+      await Promise.all(threads.map(({ ended }) => ended))
+    },
+  }
+}
+
+interface KeptThread {
+  last(): TaskReport | null
+  readonly ended: Promise<void>
+}
+
+function keepThreadRunning(
+  index: number,
+  options: TaskThreadsOptions,
+  signal: AbortSignal,
+): KeptThread {
+  let last: TaskReport | null = null
+  const ended = (async () => {
+    while (!signal.aborted) {
+      await runThread(index, options, signal, (report) => {
+        last = report
+        options.onReport(report)
+      })
+      last = null
+      if (!signal.aborted) await options.clock.sleep(RESTART_MS, signal)
+    }
+  })()
+  return { last: () => last, ended }
+}
+
+/** Resolves once the thread is gone, whatever the reason. */
+async function runThread(
+  index: number,
+  options: TaskThreadsOptions,
+  signal: AbortSignal,
+  onReport: (report: TaskReport) => void,
+): Promise<void> {
+  const { settings, database, views, clock, logger, threads } = options
+  const { port1, port2 } = new MessageChannel()
+  const data: TaskThreadData = { thread: index, threads, settings, database, viewPort: port2 }
+  const worker = new Worker(new URL('./tasks-worker.ts', import.meta.url), {
+    workerData: data,
+    transferList: [port2],
+    name: `tasks-${index}`,
+  })
+  const endViews = receiveViewMessages(port1, views, (error) => logger.error('views-failed', error))
+  const say = (message: ToTaskThread): void => worker.postMessage(message)
+  worker.on('message', (message: FromTaskThread) => {
+    if (message.type === 'report') onReport(message)
+  })
+  worker.on('error', (error) => logger.error('task-thread-failed', error, { thread: index }))
+  const gone = new AbortController()
+  const exited = new Promise<void>((resolve) =>
+    worker.once('exit', () => {
+      gone.abort()
+      resolve()
+    }),
+  )
+  const onStop = (): void => {
+    say({ type: 'stop' })
+    void clock.sleep(STOP_TIMEOUT_MS, gone.signal).then(() => {
+      if (!gone.signal.aborted) logger.warn('task-thread-ended', { thread: index })
+      return gone.signal.aborted ? undefined : worker.terminate()
+    })
+  }
+  if (signal.aborted) onStop()
+  else signal.addEventListener('abort', onStop, { once: true })
+  await exited
+  signal.removeEventListener('abort', onStop)
+  endViews()
+  port1.close()
+}

@@ -1,0 +1,116 @@
+// A thread of its own for tasks, so that a slow query or page never delays a warning.
+
+import { join } from 'node:path'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { systemClock } from '../adapters/clock/system-clock.ts'
+import { openLmdbLog } from '../adapters/log/lmdb-log.ts'
+import { createPinoLogger } from '../adapters/logger/pino-logger.ts'
+import { createCheckpointStore } from '../adapters/postgres/checkpoint-store.ts'
+import { connectDatabase } from '../adapters/postgres/database.ts'
+import { createReferenceStore } from '../adapters/postgres/reference-store.ts'
+import { folderReferenceSource } from '../adapters/reference/folder-source.ts'
+import { createViewPublisherPort } from '../adapters/views/view-publisher-port.ts'
+import { assert } from '../kernel/errors.ts'
+import type { DurationMs } from '../kernel/time.ts'
+import type { Alert } from '../ports/alert.ts'
+import type { Log } from '../ports/log.ts'
+import type { ViewPublisher } from '../ports/views.ts'
+import { ReferenceTables } from '../streams/shared-feeds.ts'
+import { TaskHost } from '../streams/task-host.ts'
+import { alertMessage } from './alert-message.ts'
+import { reportingObserver } from './task-observer.ts'
+import type { FromTaskThread, TaskThreadData, ToTaskThread } from './thread-protocol.ts'
+import { ALERTS_TOPIC, allPipelines, checkReference, topicName } from './topics.ts'
+
+const REPORT_INTERVAL_MS: DurationMs = 250
+/** Alerts on their way to the alerts topic; beyond it they reach the feed and the database alone. */
+const MAX_ALERTS_UNDER_WAY = 10_000
+
+assert(parentPort !== null, 'tasks-worker.ts runs as a worker thread.')
+await runTasks(parentPort, workerData as TaskThreadData)
+
+async function runTasks(main: MessagePort, data: TaskThreadData): Promise<void> {
+  const { settings, database: address, thread, threads } = data
+  const clock = systemClock()
+  const logger = createPinoLogger({
+    level: settings.logLevel,
+    bindings: { thread: `tasks-${thread}` },
+  })
+  const log = await openLmdbLog({ directory: join(settings.dataDir, 'log'), clock, mode: 'write' })
+  const database = connectDatabase({ address, maxConnections: 2 })
+  const store = createCheckpointStore({ address })
+  const viewPort = createViewPublisherPort(data.viewPort)
+  const references = new ReferenceTables(createReferenceStore(database))
+  const observer = reportingObserver({
+    logger,
+    clock,
+    topicOf: (name) => allPipelines.find((each) => each.name === name)?.topic.name ?? name,
+  })
+  const partitions = Array.from({ length: settings.partitions }, (_, index) => index)
+  const host = new TaskHost({
+    assignments: allPipelines.map((pipeline) => ({
+      pipeline,
+      topic: topicName(settings, pipeline.topic.name),
+      partitions: partitions.filter((partition) => partition % threads === thread),
+    })),
+    log,
+    store,
+    speedLayer: withAlertsTopic(viewPort, log, topicName(settings, ALERTS_TOPIC)),
+    references,
+    referenceSource: folderReferenceSource(
+      settings.reference ?? join(settings.dataDir, 'reference'),
+    ),
+    checkReference,
+    clock,
+    observer,
+    logger,
+  })
+  const stop = new AbortController()
+  const say = (message: FromTaskThread): void => main.postMessage(message)
+  main.on('message', (message: ToTaskThread) => {
+    if (message.type === 'stop') stop.abort()
+    else host.showAll()
+  })
+  const reports = report()
+  await host.run(stop.signal)
+  await reports
+  await viewPort.flush()
+  viewPort.close()
+  data.viewPort.close()
+  await store.close()
+  await database.close()
+  await log.close()
+  say({ type: 'stopped' })
+  main.close()
+
+  async function report(): Promise<void> {
+    while (!stop.signal.aborted) {
+      await clock.sleep(REPORT_INTERVAL_MS, stop.signal)
+      say({
+        type: 'report',
+        tasks: host.status(),
+        referenceProblems: references.problems(),
+        atMs: clock.nowMs(),
+        ...observer.take(),
+      })
+    }
+  }
+}
+
+/** Alerts go to the live feed at once, and to their topic for whoever reads that. */
+function withAlertsTopic(feed: ViewPublisher, log: Log, topic: string): ViewPublisher {
+  let underWay = 0
+  return {
+    put: (entries) => feed.put(entries),
+    async publishAlerts(alerts: readonly Alert[]) {
+      await feed.publishAlerts(alerts)
+      if (underWay + alerts.length > MAX_ALERTS_UNDER_WAY) return
+      underWay += alerts.length
+      try {
+        await log.append(topic, alerts.map(alertMessage))
+      } finally {
+        underWay -= alerts.length
+      }
+    },
+  }
+}

@@ -1,0 +1,41 @@
+// The topics of the platform and the pipelines that read them, as the domains declare them.
+
+import type { Domain } from '../domains/domain.ts'
+import { domains } from '../domains/registry.ts'
+import { deadLetterPipeline } from '../streams/dead-letter-pipeline.ts'
+import { DEAD_LETTERS_TOPIC } from '../streams/dead-letters.ts'
+import type { AnyPipeline } from '../streams/pipeline.ts'
+import type { StreamEvent, TopicDefinition } from '../streams/topic.ts'
+import type { Settings } from './settings.ts'
+
+export const ALERTS_TOPIC = 'alerts'
+
+export const allDomains: readonly Domain[] = domains
+
+/** Every pipeline there is, that of the dead letters included. */
+export const allPipelines: readonly AnyPipeline[] = [
+  ...domains.flatMap((domain) => domain.pipelines),
+  deadLetterPipeline,
+]
+
+/** Topics that doors write to, by our name. */
+export const eventTopics: ReadonlyMap<string, TopicDefinition<StreamEvent>> = new Map(
+  domains.flatMap((domain) => domain.pipelines.map(({ topic }) => [topic.name, topic] as const)),
+)
+
+/** What the log calls a topic: another name where the operator's topics have one. */
+export function topicName(settings: Settings, topic: string): string {
+  return settings.topicNames.get(topic) ?? topic
+}
+
+/** All topics that must exist, with our names, each once. */
+export const neededTopics: readonly string[] = [
+  ...new Set([...eventTopics.keys(), DEAD_LETTERS_TOPIC, ALERTS_TOPIC]),
+]
+
+export function checkReference(name: string, content: unknown): string | undefined {
+  const table = domains
+    .flatMap((domain) => domain.referenceTables)
+    .find((definition) => definition.name === name)
+  return table === undefined ? 'no domain reads this table' : table.check(content)
+}
