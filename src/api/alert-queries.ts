@@ -8,7 +8,7 @@ import { Conditions, epochMsOf, isoOf, isoOrNull, textOrNull } from './sql-value
 import type { OpenRange } from './validation.ts'
 
 const COLUMNS = `id, rule, rule_version, severity, entity_type, entity_id, status, starts_at, ends_at,
-  updated_at, revision, summary, labels, value, peak, count, withdrawn, topic, log_partition, log_offset,
+  updated_at, revision, summary, labels, value, peak, event_count, withdrawn, topic, log_partition, log_offset,
   acknowledged_at, acknowledged_by, assignee`
 
 /** Comments and transitions of one alert that are shown, the newest ones. */
@@ -115,9 +115,13 @@ export async function transitionsOf(
 ): Promise<readonly AlertTransition[]> {
   const rows = await database.query(
     `select * from (
-       select status, at, revision, severity, summary, topic, log_partition, log_offset
-       from alert_transition where alert_id = $1 and tenant_id = $2
-       order by revision desc limit ${MAX_TIMELINE_ROWS}
+       select t.status, t.at, t.revision, t.severity, t.document ->> 'summary' as summary,
+         t.document #>> '{changedBy,topic}' as topic,
+         t.document #>> '{changedBy,partition}' as log_partition,
+         t.document #>> '{changedBy,offset}' as log_offset
+       from alert_transition t join alert on alert.id = t.alert_id
+       where t.alert_id = $1 and alert.tenant_id = $2
+       order by t.revision desc limit ${MAX_TIMELINE_ROWS}
      ) newest order by revision`,
     [id, tenantId],
   )
@@ -137,9 +141,10 @@ export async function commentsOf(
 ): Promise<readonly AlertComment[]> {
   const rows = await database.query(
     `select * from (
-       select id, created_at, author, text, kind from alert_comment
-       where alert_id = $1 and tenant_id = $2
-       order by created_at desc, id desc limit ${MAX_TIMELINE_ROWS}
+       select c.id, c.created_at, c.author, c.text, c.kind
+       from alert_comment c join alert on alert.id = c.alert_id
+       where c.alert_id = $1 and alert.tenant_id = $2
+       order by c.created_at desc, c.id desc limit ${MAX_TIMELINE_ROWS}
      ) newest order by created_at, id`,
     [id, tenantId],
   )
@@ -214,8 +219,8 @@ export async function comment(
 ): Promise<AlertComment | undefined> {
   if (!isUuid(action.id)) return undefined
   const [row] = await database.query(
-    `insert into alert_comment (alert_id, tenant_id, created_at, author, kind, text)
-     select id, tenant_id, $3::timestamptz, $4::text, $5::text, $6::text
+    `insert into alert_comment (alert_id, created_at, author, kind, text)
+     select id, $3::timestamptz, $4::text, $5::text, $6::text
      from alert where id = $1 and tenant_id = $2
      returning id, created_at, author, text, kind`,
     parametersOf(action),
@@ -234,8 +239,8 @@ async function act(
     `with changed as (
        update alert set ${change} where id = $1 and tenant_id = $2 returning ${COLUMNS}
      ), noted as (
-       insert into alert_comment (alert_id, tenant_id, created_at, author, kind, text)
-       select id, $2, $3::timestamptz, $4::text, $5::text, $6::text from changed
+       insert into alert_comment (alert_id, created_at, author, kind, text)
+       select id, $3::timestamptz, $4::text, $5::text, $6::text from changed
      )
      select * from changed`,
     [...parametersOf(action), ...more],
@@ -306,7 +311,7 @@ function documentOf(row: SqlRow): AlertDocument {
     labels: labelsOf(row.labels),
     value: fieldsOf(row.value),
     peak: fieldsOf(row.peak),
-    count: Number(row.count),
+    count: Number(row.event_count),
     withdrawn: row.withdrawn === true,
     position: positionOf(row),
     ...handlingOf(row),

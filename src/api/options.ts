@@ -3,7 +3,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import type { GoodsProfile } from '../domains/cold-chain/profiles.ts'
 import type { EpochMs } from '../kernel/time.ts'
-import type { ArchiveColumn } from '../ports/archive.ts'
+import type { ArchiveLayout } from '../ports/archive.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Database } from '../ports/database.ts'
 import type { Logger } from '../ports/logger.ts'
@@ -13,12 +13,7 @@ import type { Metrics } from './metrics.ts'
 /** What `GET /history` needs to know of a topic; a `TopicDefinition` is one. */
 export interface ArchivedTopic {
   readonly name: string
-  readonly archive: {
-    readonly name: string
-    readonly columns: readonly ArchiveColumn[]
-    readonly entityColumn: string
-    readonly recordedAtColumn: string
-  }
+  readonly archive: ArchiveLayout
 }
 
 export interface TopicStatus {

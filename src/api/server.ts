@@ -37,6 +37,7 @@ const MAX_BODY_BYTES = 64 * 1024
 const COMPRESS_FROM_BYTES = 1_024
 /** Answers under way when the server closes have this long to end. */
 const DRAIN_MS = 5 * SECOND_MS
+const DRAIN_CHECK_MS = 50
 const VERSION = '1'
 
 /** The server, not yet listening. `close()` ends the live streams and waits for what is under way. */
@@ -146,14 +147,22 @@ function routesOf(context: ApiContext): FastifyPluginAsync {
 
 /** Streams end at once; whoever else is still being answered after a while is cut off. */
 function endConnections(app: FastifyInstance, { live, options }: ApiContext): void {
+  const { clock, logger } = options
+  // A connection whose answer was under way when the server closed is idle afterwards, and nobody else
+  // would end it.
+  const drain = async (closed: AbortSignal): Promise<void> => {
+    const untilMs = clock.monotonicMs() + DRAIN_MS
+    while (!closed.aborted && clock.monotonicMs() < untilMs) {
+      app.server.closeIdleConnections()
+      await clock.sleep(DRAIN_CHECK_MS, closed)
+    }
+    app.server.closeAllConnections()
+  }
   app.addHook('preClose', async () => {
     live.close()
     const closed = new AbortController()
     app.server.once('close', () => closed.abort())
-    options.clock.sleep(DRAIN_MS, closed.signal).then(
-      () => app.server.closeAllConnections(),
-      (error: unknown) => options.logger.error('drain', error),
-    )
+    drain(closed.signal).catch((error: unknown) => logger.error('drain', error))
   })
 }
 

@@ -1,5 +1,5 @@
 // Curves for a chart, thinned so that no peak is lost: of each bucket the lowest and the highest value are
-// kept, at their own instants, and silence is a break in the line.
+// kept, at their own instants, and of each unbroken line both ends. Silence is a break in the line.
 
 import { type DurationMs, type EpochMs, SECOND_MS, toIso } from '../../kernel/time.ts'
 import type { StoredReading } from './queries.ts'
@@ -11,7 +11,7 @@ export interface SeriesScope {
   /** `[fromMs, toMs)`. */
   readonly fromMs: EpochMs
   readonly toMs: EpochMs
-  /** Values of one channel at most, breaks not counted. */
+  /** Values of one channel at most; breaks and the ends of lines come on top. */
   readonly points: number
   readonly gapLimitMs: DurationMs
 }
@@ -122,6 +122,8 @@ class MinMaxChannel {
   #bucket = -1
   #lowest: Point | undefined
   #highest: Point | undefined
+  /** Newest point of the line that is being drawn. */
+  #last: Point | undefined
 
   constructor(fromMs: EpochMs, bucketMs: DurationMs) {
     this.#fromMs = fromMs
@@ -129,39 +131,53 @@ class MinMaxChannel {
   }
 
   add(atMs: EpochMs, value: number): void {
+    const point = { atMs, value }
+    if (this.#last === undefined) this.#push(point)
+    this.#last = point
     const bucket = Math.floor((atMs - this.#fromMs) / this.#bucketMs)
-    if (bucket !== this.#bucket) this.#emit()
+    if (bucket !== this.#bucket) this.#endBucket()
     this.#bucket = bucket
-    if (this.#lowest === undefined || value < this.#lowest.value) this.#lowest = { atMs, value }
-    if (this.#highest === undefined || value > this.#highest.value) this.#highest = { atMs, value }
+    if (this.#lowest === undefined || value < this.#lowest.value) this.#lowest = point
+    if (this.#highest === undefined || value > this.#highest.value) this.#highest = point
   }
 
   breakAt(atMs: EpochMs): void {
-    this.#emit()
-    if (this.#values.length === 0 || this.#values.at(-1) === null) return
+    if (this.#last === undefined) return
+    this.#endLine()
     this.#recordedAtMs.push(atMs)
     this.#values.push(null)
   }
 
   finish(): Channel {
-    this.#emit()
+    this.#endLine()
     return { recordedAtMs: this.#recordedAtMs, values: this.#values }
   }
 
-  #emit(): void {
-    const { 0: first, 1: second } = inOrder(this.#lowest, this.#highest)
-    for (const point of [first, second]) {
-      if (point === undefined) continue
-      this.#recordedAtMs.push(point.atMs)
-      this.#values.push(point.value)
-    }
+  /** A line ends where its last reading was, whatever its bucket kept. */
+  #endLine(): void {
+    this.#endBucket()
+    if (this.#last !== undefined) this.#push(this.#last)
+    this.#last = undefined
+  }
+
+  #endBucket(): void {
+    for (const point of inOrder(this.#lowest, this.#highest)) this.#push(point)
     this.#lowest = undefined
     this.#highest = undefined
   }
+
+  /** Nothing twice: the first point of a line may be the lowest of its bucket as well. */
+  #push({ atMs, value }: Point): void {
+    const newestMs = this.#recordedAtMs.at(-1)
+    if (newestMs === atMs && this.#values.at(-1) === value) return
+    this.#recordedAtMs.push(atMs)
+    this.#values.push(value)
+  }
 }
 
-/** One point where both are the same. */
-function inOrder(lowest: Point | undefined, highest: Point | undefined) {
-  if (lowest === undefined || highest === undefined || lowest.atMs === highest.atMs) return [lowest]
-  return lowest.atMs < highest.atMs ? [lowest, highest] : [highest, lowest]
+function inOrder(lowest: Point | undefined, highest: Point | undefined): readonly Point[] {
+  if (lowest === undefined || highest === undefined || lowest === highest) {
+    return lowest === undefined ? [] : [lowest]
+  }
+  return lowest.atMs <= highest.atMs ? [lowest, highest] : [highest, lowest]
 }
