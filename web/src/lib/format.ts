@@ -46,6 +46,13 @@ export function formatter(units: Units) {
       (value) => `${fixed(toKm(value), 0)} ${units.distance === 'mi' ? 'mph' : 'km/h'}`,
     )
 
+  const wallFormat = at({ dateStyle: 'short', timeStyle: 'medium' })
+  /** What the zone's clocks are ahead of UTC at an instant. */
+  const zoneOffsetMs = (ms: number) => {
+    const [day, month, year, time] = wallFormat.format(ms).split(/[/,]\s*/)
+    return Date.parse(`${year}-${month}-${day}T${time}Z`) - Math.floor(ms / SECOND_MS) * SECOND_MS
+  }
+
   return {
     temperature,
     /** The number alone, for a table whose head names the unit. */
@@ -90,6 +97,16 @@ export function formatter(units: Units) {
     zoneName: units.timeZone,
     /** Short name of the zone at an instant, as in `EAT`. */
     zone: (nowMs: number) => zoneOf(zoneFormat, nowMs),
+    /** For an `<input type="datetime-local">`, in the zone that is shown. */
+    fieldText: (ms: number) => new Date(ms + zoneOffsetMs(ms)).toISOString().slice(0, 16),
+    /** Back from such a field; undefined where it is not filled in. */
+    fromFieldText(text: string): number | undefined {
+      const wallMs = Date.parse(`${text}Z`)
+      if (Number.isNaN(wallMs)) return undefined
+      // The offset belongs to the instant, which is only known after a first guess.
+      const guessMs = wallMs - zoneOffsetMs(wallMs)
+      return wallMs - zoneOffsetMs(guessMs)
+    },
     duration,
     age,
     /** A field of an event by the unit that ends its name. */
