@@ -1,11 +1,12 @@
 // The command line. Each command lives in a file of its own under commands/ and registers itself here.
 
 import { Command } from 'commander'
+import { WRONG_USAGE } from './command-line.ts'
 import { registerImport } from './commands/import.ts'
 import { registerSimulate } from './commands/simulate.ts'
 import { registerStart } from './commands/start.ts'
-
-const WRONG_USAGE = 2
+import { registerVerify } from './commands/verify.ts'
+import { openEmbeddedSink } from './embedded-sink.ts'
 
 const program = new Command('outrider')
   .description('Real-time operations platform for things that move')
@@ -14,6 +15,7 @@ const program = new Command('outrider')
 
 registerStart(program)
 registerSimulate(program)
-registerImport(program)
+registerImport(program, { openEmbedded: openEmbeddedSink })
+registerVerify(program)
 
 await program.parseAsync()

@@ -28,7 +28,7 @@ export function reportingObserver(options: {
   const name = (task: { readonly pipeline: string; readonly partition: number }): string =>
     `${task.pipeline}/${task.partition}`
   return {
-    taskStarted: (task, facts) => logger.info('task-started', { task: name(task), ...facts }),
+    taskStarted: (task, facts) => logger.debug('task-started', { task: name(task), ...facts }),
     taskFenced: (task) => logger.warn('task-lost-partition', { task: name(task) }),
     batchProcessed(task, output) {
       const topic = topicOf(task.pipeline)

@@ -100,7 +100,7 @@ async function committedOf(
     'SELECT next_offset FROM task WHERE pipeline = $1 AND log_partition = $2',
     [pipeline, partition],
   )
-  return Number(rows[0]?.['next_offset'] ?? 0)
+  return Number(rows[0]?.next_offset ?? 0)
 }
 
 interface ArchivedOffset {
@@ -127,8 +127,8 @@ async function* archivedOffsets(
   const batches = database.stream(sql, [topic, partition, toOffset], { batchRows: ROWS_AT_A_TIME })
   for await (const rows of batches) {
     yield rows.map((row) => ({
-      offset: Number(row['log_offset']),
-      deadLetter: row['dead_letter'] === true,
+      offset: Number(row.log_offset),
+      deadLetter: row.dead_letter === true,
     }))
   }
 }

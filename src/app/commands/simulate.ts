@@ -115,6 +115,7 @@ async function post(
 
 interface Screen {
   update(totals: SimulationTotals): void
+  /** Says it once, however often it is repeated. */
   note(message: string): void
   clear(): void
   summary(totals: SimulationTotals): void
@@ -125,6 +126,7 @@ function progressLine(clock: Clock): Screen {
   const begunMs = clock.monotonicMs()
   let shownMs = begunMs
   let shownSent = 0
+  let noted = ''
   const clear = (): void => {
     if (stderr.isTTY) stderr.write('\r\x1b[K')
   }
@@ -142,6 +144,8 @@ function progressLine(clock: Clock): Screen {
       )
     },
     note(message) {
+      if (message === noted) return
+      noted = message
       clear()
       stderr.write(`${message}\n`)
     },

@@ -2,11 +2,11 @@
 
 import type { Command } from 'commander'
 import { createPinoLogger } from '../../adapters/logger/pino-logger.ts'
-import { PlatformError } from '../../kernel/errors.ts'
 import { type DurationMs, SECOND_MS } from '../../kernel/time.ts'
+import { carryOut, commandSettings, DONE, UsageError } from '../command-line.ts'
 import { openPlatform, type Platform } from '../platform.ts'
 import { serve } from '../serve.ts'
-import { loadSettings, type Settings } from '../settings.ts'
+import type { Settings } from '../settings.ts'
 import { DEFAULT_VEHICLES, runSimulation } from '../simulation/run-simulation.ts'
 
 /** Draining takes at most this long; then the process ends as it is, and loses nothing by it. */
@@ -31,22 +31,11 @@ export function registerStart(program: Command): void {
     .option('--no-simulate', 'without the simulated fleet')
     .option('--vehicles <n>', `trucks of the simulated fleet (default: ${DEFAULT_VEHICLES})`)
     .option('--seed <s>', 'seed of the simulated fleet (default: 1)')
-    .action(async (flags: StartFlags) => {
-      try {
-        await start(flags)
-      } catch (error) {
-        process.stderr.write(`${startProblem(error)}\n`)
-        process.exitCode = error instanceof PlatformError && error.code === 'bad-setting' ? 2 : 1
-      }
-    })
+    .action((flags: StartFlags, command: Command) => carryOut(command, () => start(flags)))
 }
 
-async function start(flags: StartFlags): Promise<void> {
-  const settings = await loadSettings({
-    environment: process.env,
-    directory: process.cwd(),
-    overrides: { PORT: flags.port, DATA_DIR: flags.dataDir },
-  })
+async function start(flags: StartFlags): Promise<number> {
+  const settings = await commandSettings({ PORT: flags.port, DATA_DIR: flags.dataDir })
   const vehicles = wholeNumber('--vehicles', flags.vehicles ?? String(DEFAULT_VEHICLES))
   const seed = wholeNumber('--seed', flags.seed ?? '1')
   const logger = createPinoLogger({ level: settings.logLevel })
@@ -69,14 +58,13 @@ async function start(flags: StartFlags): Promise<void> {
     })
   }
   process.stdout.write('Stopped.\n')
+  return DONE
 }
 
 function wholeNumber(flag: string, text: string): number {
   const number = Number(text)
   if (Number.isInteger(number) && number >= 0) return number
-  throw new PlatformError('bad-setting', `${flag} must be a whole number; found "${text}".`, {
-    retry: 'never',
-  })
+  throw new UsageError(`${flag} must be a whole number; found "${text}".`)
 }
 
 /** The fleet goes through the same judgement and log as any sender. */
@@ -146,12 +134,4 @@ async function closeWithin(
   await close()
   done.abort()
   await late
-}
-
-function startProblem(error: unknown): string {
-  if (!(error instanceof PlatformError)) {
-    return error instanceof Error ? (error.stack ?? error.message) : String(error)
-  }
-  const cause = error.cause instanceof Error ? `\n  because: ${error.cause.message}` : ''
-  return `Cannot start: ${error.message}${cause}`
 }

@@ -1,0 +1,91 @@
+// `outrider verify`: is every event of the log in the archive, once?
+
+import type { Command } from 'commander'
+import { carryOut, commandLogger, commandSettings, DONE, FAILED, table } from '../command-line.ts'
+import { openInspection } from '../inspection.ts'
+import { allPipelines, topicName } from '../topics.ts'
+import { isClean, type PartitionAudit, verifyArchive } from '../verify.ts'
+
+interface VerifyFlags {
+  readonly json?: true
+  readonly dataDir?: string
+}
+
+export function registerVerify(program: Command): void {
+  program
+    .command('verify')
+    .description('audit the archive against the log; exit 1 where an event is missing or repeated')
+    .option('--json', 'one JSON document on standard output')
+    .option('--data-dir <folder>', 'where log and database are kept (default: .outrider)')
+    .action((flags: VerifyFlags, command: Command) => carryOut(command, () => verify(flags)))
+}
+
+async function verify(flags: VerifyFlags): Promise<number> {
+  const settings = await commandSettings({ DATA_DIR: flags.dataDir })
+  const inspection = await openInspection(settings, commandLogger())
+  try {
+    const audits = await verifyArchive({
+      ...inspection,
+      pipelines: allPipelines,
+      topicName: (topic) => topicName(settings, topic),
+      progress: ({ topic, partition, offsets }) => {
+        if (process.stderr.isTTY) {
+          process.stderr.write(
+            `\r${topic}/${partition}: ${offsets.toLocaleString('en')} looked at `,
+          )
+        }
+      },
+    })
+    if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
+    const clean = isClean(audits)
+    process.stdout.write(
+      flags.json === true
+        ? `${JSON.stringify({ clean, partitions: audits })}\n`
+        : report(audits, clean),
+    )
+    return clean ? DONE : FAILED
+  } finally {
+    await inspection.close()
+  }
+}
+
+function report(audits: readonly PartitionAudit[], clean: boolean): string {
+  const headers = [
+    'topic',
+    'partition',
+    'first',
+    'end',
+    'committed',
+    'rows',
+    'dead letters',
+    'missing',
+    'repeated',
+    'unexpected',
+  ]
+  const rows = audits.map((audit) => [
+    audit.topic,
+    audit.partition,
+    audit.firstOffset,
+    audit.endOffset,
+    audit.committedOffset,
+    audit.rows,
+    audit.deadLetters,
+    audit.missing,
+    audit.repeated,
+    audit.unexpected,
+  ])
+  const waiting = audits.reduce((sum, each) => sum + each.endOffset - each.committedOffset, 0)
+  const faults = audits
+    .filter(
+      ({ missingOffsets, repeatedOffsets }) => missingOffsets.length + repeatedOffsets.length > 0,
+    )
+    .map(
+      (audit) =>
+        `${audit.topic}/${audit.partition}: missing ${audit.missingOffsets.join(', ') || 'none'}; ` +
+        `repeated ${audit.repeatedOffsets.join(', ') || 'none'}\n`,
+    )
+  const verdict = clean
+    ? `Clean: every committed event is archived exactly once; ${waiting.toLocaleString('en')} on their way.`
+    : 'Not clean: the archive does not match the log.'
+  return `${table(headers, rows)}\n${faults.join('')}${verdict}\n`
+}
