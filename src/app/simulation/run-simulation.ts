@@ -11,8 +11,8 @@ export const DEFAULT_VEHICLES = 60
 /** Without a rate each truck reports this often. */
 export const DEFAULT_INTERVAL_MS = 3_000
 export const MAX_INTERVAL_MS = HOUR_MS
-/** Events in one hand-over: some 600 kB. */
-export const MAX_BATCH_EVENTS = 2_000
+/** Events in one hand-over: some 1.5 MB. */
+export const MAX_BATCH_EVENTS = 5_000
 /** How far in the past a simulation with a speed-up starts. */
 export const SPEEDUP_LOOKBACK_MS = DAY_MS
 /** Due readings are collected this long, so that a small fleet is not sent line by line. */
