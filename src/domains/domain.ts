@@ -13,5 +13,7 @@ export interface Domain {
   readonly name: string
   readonly pipelines: readonly AnyPipeline[]
   readonly rules: readonly RuleDefinition[]
+  /** The pipelines with these rules in place of the domain's own. */
+  pipelinesWith(rules: readonly RuleDefinition[]): readonly AnyPipeline[]
   readonly referenceTables: readonly ReferenceTableDefinition[]
 }

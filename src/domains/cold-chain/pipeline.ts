@@ -2,6 +2,7 @@
 // the truck's last state and minutely figures of the fleet.
 
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
+import type { RuleDefinition } from '../../rules/definition.ts'
 import { copyRuns, openEpisodesOf, type RuleRuns, RuleSet } from '../../rules/rule-set.ts'
 import type { Pipeline } from '../../streams/pipeline.ts'
 import type { WindowDefinition } from '../../streams/windows.ts'
@@ -67,8 +68,6 @@ export function profilesOf(content: unknown): Profiles {
   return profiles
 }
 
-const rules = new RuleSet(coldChainRules, coldChainVocabulary)
-
 const fleetMinutes: WindowDefinition<TruckReading> = {
   name: 'cold-chain-fleet',
   sizeMs: 5 * MINUTE_MS,
@@ -84,69 +83,77 @@ const fleetMinutes: WindowDefinition<TruckReading> = {
   },
 }
 
-export const coldChainPipeline: Pipeline<TruckReading, TruckState> = {
-  name: 'cold-chain',
-  topic: truckReadings,
-  stateFormat: 1,
-  forgetAfterMs: 30 * DAY_MS,
-  newState: () => ({ compartments: [], fuel: newFuel(), last: null, limits: null, runs: [] }),
-  copyState: (state) => ({
-    compartments: state.compartments.map(copyCompartment),
-    fuel: copyFuel(state.fuel),
-    last: state.last,
-    limits: state.limits,
-    runs: copyRuns(state.runs),
-  }),
-  onEvent(state, event, context) {
-    const profiles = profilesOf(context.reference(PROFILE_TABLE))
-    const profile = profiles.get(event.profile ?? DEFAULT_PROFILE_NAME)
-    const atMs = context.eventTimeMs
-    const judged = judgeTemperature(
-      compartmentOf(state, event.zone ?? ''),
-      { atMs, temperatureC: event.temperatureC, shipmentId: event.shipmentId },
-      profile,
-    )
-    const derived = {
-      profile: event.profile ?? DEFAULT_PROFILE_NAME,
-      minC: profile?.minC ?? null,
-      maxC: profile?.maxC ?? null,
-      limitC: judged.limitC,
-      breached: judged.breached,
-      recovered: judged.recovered,
-      side: judged.side,
-      severity: judged.severity,
-      deviationC: judged.deviationC,
-      fuelDropPercent: fuelDropPercent(state.fuel, {
-        atMs,
-        fuelPercent: event.fuelPercent,
-        fuelLitres: event.fuelLitres,
-        speedKmh: event.speedKmh,
-      }),
-      moving: event.speedKmh !== null && event.speedKmh >= REST_SPEED_KMH,
-    }
-    rules.onEvent(state.runs, { event, derived }, context)
-    state.last = event
-    if (state.limits?.minC !== profile?.minC || state.limits?.maxC !== profile?.maxC) {
-      state.limits = profile === undefined ? null : { minC: profile.minC, maxC: profile.maxC }
-    }
-  },
-  onTimer() {
-    // Cold chain sets no timers: its durations are judged at the readings themselves.
-  },
-  openEpisodes: (state) => openEpisodesOf(state.runs),
-  silences: rules.silences<TruckState>((state) =>
-    state.last?.shipmentId == null ? {} : { shipmentId: state.last.shipmentId },
-  ),
-  windows: [fleetMinutes],
-  broadcasts: [],
-  view: {
-    name: TRUCK_VIEW,
-    document(state, _key, facts) {
-      const { last, compartments, limits } = state
-      return last === null ? undefined : truckDocument({ ...facts, last, compartments, limits })
+/** The pipeline with other rules than the built-in ones, for trying them over history. */
+export function coldChainPipelineWith(
+  definitions: readonly RuleDefinition[],
+): Pipeline<TruckReading, TruckState> {
+  const rules = new RuleSet(definitions, coldChainVocabulary)
+  return {
+    name: 'cold-chain',
+    topic: truckReadings,
+    stateFormat: 1,
+    forgetAfterMs: 30 * DAY_MS,
+    newState: () => ({ compartments: [], fuel: newFuel(), last: null, limits: null, runs: [] }),
+    copyState: (state) => ({
+      compartments: state.compartments.map(copyCompartment),
+      fuel: copyFuel(state.fuel),
+      last: state.last,
+      limits: state.limits,
+      runs: copyRuns(state.runs),
+    }),
+    onEvent(state, event, context) {
+      const profiles = profilesOf(context.reference(PROFILE_TABLE))
+      const profile = profiles.get(event.profile ?? DEFAULT_PROFILE_NAME)
+      const atMs = context.eventTimeMs
+      const judged = judgeTemperature(
+        compartmentOf(state, event.zone ?? ''),
+        { atMs, temperatureC: event.temperatureC, shipmentId: event.shipmentId },
+        profile,
+      )
+      const derived = {
+        profile: event.profile ?? DEFAULT_PROFILE_NAME,
+        minC: profile?.minC ?? null,
+        maxC: profile?.maxC ?? null,
+        limitC: judged.limitC,
+        breached: judged.breached,
+        recovered: judged.recovered,
+        side: judged.side,
+        severity: judged.severity,
+        deviationC: judged.deviationC,
+        fuelDropPercent: fuelDropPercent(state.fuel, {
+          atMs,
+          fuelPercent: event.fuelPercent,
+          fuelLitres: event.fuelLitres,
+          speedKmh: event.speedKmh,
+        }),
+        moving: event.speedKmh !== null && event.speedKmh >= REST_SPEED_KMH,
+      }
+      rules.onEvent(state.runs, { event, derived }, context)
+      state.last = event
+      if (state.limits?.minC !== profile?.minC || state.limits?.maxC !== profile?.maxC) {
+        state.limits = profile === undefined ? null : { minC: profile.minC, maxC: profile.maxC }
+      }
     },
-  },
+    onTimer() {
+      // Cold chain sets no timers: its durations are judged at the readings themselves.
+    },
+    openEpisodes: (state) => openEpisodesOf(state.runs),
+    silences: rules.silences<TruckState>((state) =>
+      state.last?.shipmentId == null ? {} : { shipmentId: state.last.shipmentId },
+    ),
+    windows: [fleetMinutes],
+    broadcasts: [],
+    view: {
+      name: TRUCK_VIEW,
+      document(state, _key, facts) {
+        const { last, compartments, limits } = state
+        return last === null ? undefined : truckDocument({ ...facts, last, compartments, limits })
+      },
+    },
+  }
 }
+
+export const coldChainPipeline = coldChainPipelineWith(coldChainRules)
 
 function compartmentOf(state: TruckState, zone: string): CompartmentState {
   for (const compartment of state.compartments) if (compartment.zone === zone) return compartment
