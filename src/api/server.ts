@@ -78,7 +78,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
 }
 
 /**
- * Listens, and returns the address. Rejects with `port-in-use` where somebody else has the port.
+ * Listens, and returns the address. Rejects with `port-in-use` where somebody else has the port; a server
+ * that could not start is closed.
  */
 export async function listen(
   app: FastifyInstance,
@@ -87,6 +88,7 @@ export async function listen(
   try {
     return await app.listen({ host, port })
   } catch (error) {
+    await app.close()
     if (!(error instanceof Error) || Reflect.get(error, 'code') !== 'EADDRINUSE') throw error
     throw new PlatformError(
       'port-in-use',
@@ -98,6 +100,7 @@ export async function listen(
 
 function createContext(options: ServerOptions): ApiContext {
   const { clock, database, logger, metrics, runId, views } = options
+  const access = createAccessControl({ clock, adminToken: options.adminToken ?? undefined })
   const feeds = createFeedStatus(clock, options.topicStatus)
   const live = createLiveFeed({
     views,
@@ -112,8 +115,6 @@ function createContext(options: ServerOptions): ApiContext {
     onCutOff: metrics.countStreamCutOff,
     onError: (error) => logger.error('live-feed', error),
   })
-  const { adminToken } = options
-  const access = createAccessControl({ clock, adminToken: adminToken ?? undefined })
   return { options, access, live, feeds }
 }
 
