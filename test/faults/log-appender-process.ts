@@ -24,6 +24,7 @@ export interface AppenderOptions {
   readonly first?: number
   readonly count: number
   readonly concurrency?: number
+  readonly handles?: number
   readonly valueBytes?: number
   /** strace and its arguments, before the program's own. */
   readonly under?: readonly string[]
@@ -67,7 +68,8 @@ export function requireStrace(t: TestContext): boolean {
 }
 
 export function startAppender(options: AppenderOptions): RunningAppender {
-  const { directory, first = 0, count, concurrency = 1, valueBytes = 100, under = [] } = options
+  const { directory, first = 0, count, concurrency = 1, handles = 1 } = options
+  const { valueBytes = 100, under = [] } = options
   const [command = process.execPath, ...commandArguments] = [
     ...under,
     process.execPath,
@@ -76,6 +78,7 @@ export function startAppender(options: AppenderOptions): RunningAppender {
     `--first=${first}`,
     `--count=${count}`,
     `--concurrency=${concurrency}`,
+    `--handles=${handles}`,
     `--valueBytes=${valueBytes}`,
   ]
   const child = spawn(command, commandArguments, { stdio: ['ignore', 'pipe', 'pipe'] })

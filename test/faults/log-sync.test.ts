@@ -80,10 +80,29 @@ for (const [failing, concurrency] of [
   })
 }
 
+test('a failed sync stops every handle of the process, also those that write in other threads', async (t) => {
+  if (!requireStrace(t)) return
+  const directory = join(temporaryDirectory(t), 'log')
+  const outcome = await runAppender({
+    directory,
+    count: 400,
+    handles: 2,
+    under: straceFailing('fdatasync', 'EIO', 6),
+  })
+  ok(outcome.ended, outcome.stderr)
+  const last = outcome.refused.slice(-100)
+  deepEqual(
+    last.map(({ number }) => number),
+    Array.from({ length: 100 }, (_, index) => 300 + index),
+  )
+  for (const { code, retry } of outcome.refused) deepEqual([code, retry], ['log-failed', 'never'])
+  await checkKept(directory, outcome.acked)
+})
+
 test('after any write of pages or of the root fails nothing is acknowledged', async (t) => {
   if (!requireStrace(t)) return
   let refusing = 0
-  for (let failing = 4; failing < 14; failing++) {
+  for (const failing of [4, 6, 7, 8, 9, 11]) {
     const directory = join(temporaryDirectory(t), 'log')
     const outcome = await runAppender({
       directory,

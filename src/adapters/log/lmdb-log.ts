@@ -95,20 +95,13 @@ class LmdbLog implements Log {
     const { id } = this.#topic(topic, partition)
     const place = { topic, partition, fromOffset }
     const collector = new RecordCollector(limit)
+    const { records } = collector
     onFreshSnapshot(this.#openStore(), () => {
       const bounds = readPartition(this.#store, id, partition)
       this.#checkRange(place, bounds)
-      let expected = fromOffset
-      for (const { lastOffset, chunk } of chunksFrom(this.#store, id, partition, fromOffset)) {
-        const count = summarize(chunk)?.count
-        const firstOffset = lastOffset + 1 - (count ?? 0)
-        if (count === undefined || firstOffset > expected) throw this.#corrupt(place, expected)
-        if (!collector.take(chunk, firstOffset, fromOffset)) return
-        expected = lastOffset + 1
-      }
-      if (expected < bounds.endOffset) throw this.#corrupt(place, expected)
+      this.#collect(collector, id, place)
+      if (records.length === 0 && fromOffset < bounds.endOffset) throw this.#corrupt(place)
     })
-    const { records } = collector
     return { records, nextOffset: fromOffset + records.length }
   }
 
@@ -155,6 +148,18 @@ class LmdbLog implements Log {
     this.#arrivals.close()
     await this.#writer?.close()
     await this.#store.close()
+  }
+
+  /** Until the limit, the end, or a chunk that is missing or damaged: what lies before it is good. */
+  #collect(collector: RecordCollector, topicId: number, place: Place): void {
+    const { partition, fromOffset } = place
+    let expected = fromOffset
+    for (const { lastOffset, chunk } of chunksFrom(this.#store, topicId, partition, fromOffset)) {
+      const count = summarize(chunk)?.count
+      if (count === undefined || lastOffset + 1 - count > expected) return
+      if (!collector.take(chunk, lastOffset + 1 - count, fromOffset)) return
+      expected = lastOffset + 1
+    }
   }
 
   async #createTopic(topic: string, partitions: number): Promise<TopicEntry> {
@@ -227,12 +232,13 @@ class LmdbLog implements Log {
     }
   }
 
-  #corrupt(place: Place, expected: number): PlatformError {
+  #corrupt(place: Place): PlatformError {
+    const { topic, partition, fromOffset } = place
     return new PlatformError(
       'log-corrupt',
-      `Cannot read "${place.topic}" partition ${place.partition}: the record at offset ` +
-        `${expected} is missing or damaged in ${this.#directory}. Restore the directory from a copy.`,
-      { retry: 'never', details: { ...place, expected } },
+      `Cannot read "${topic}" partition ${partition}: the record at offset ${fromOffset} is ` +
+        `missing or damaged in ${this.#directory}. Restore the directory from a copy.`,
+      { retry: 'never', details: { ...place } },
     )
   }
 }

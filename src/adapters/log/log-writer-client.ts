@@ -71,8 +71,12 @@ export class LogWriterClient {
   #gathering: Group | undefined
   #groupsInFlight = 0
   #pendingBytes = 0
+  /** Nothing is written after it. */
   #failure: PlatformError | undefined
+  /** Nothing is taken after it, but what was taken is written. */
+  #closed = false
   #nextId = 1
+  readonly #idle: (() => void)[] = []
   readonly #answers = new Map<number, (answer: WriterAnswer) => void>()
 
   constructor(settings: WriterSettings) {
@@ -97,36 +101,36 @@ export class LogWriterClient {
 
   async request(command: WriterCommand): Promise<Exclude<WriterAnswer, WriterRefusal>> {
     if (this.#failure !== undefined) throw this.#failure
-    const answer = await this.#send(command, [])
+    const answer = await this.#send(this.#startedWorker(), command, [])
     if (answer.kind === 'refused') throw this.#errorOf(answer)
     return answer
   }
 
-  /** No more appends from now on: another thread met a failed sync, or the log is closed. */
+  /** Nothing is written from now on: this thread or another met a failed sync. */
   fail(failure: PlatformError): void {
     this.#failure ??= failure
   }
 
   /** Writes what was taken, then ends the thread. */
   async close(): Promise<void> {
-    this.fail(
-      new PlatformError('log-unavailable', 'Cannot append: the log is closed.', { retry: 'later' }),
-    )
+    this.#closed = true
     while (this.#gathering !== undefined || this.#groupsInFlight > 0) {
       await new Promise<void>((resolve) => this.#idle.push(resolve))
     }
     const worker = this.#worker
     if (worker === undefined) return
     const exited = new Promise((resolve) => worker.once('exit', resolve))
-    await this.#send({ kind: 'close' }, [])
+    await this.#send(worker, { kind: 'close' }, [])
     worker.ref()
     await exited
-    this.#worker = undefined
   }
 
-  readonly #idle: (() => void)[] = []
-
   #whyUnavailable(): PlatformError | undefined {
+    if (this.#closed) {
+      return new PlatformError('log-unavailable', 'Cannot append: the log is closed.', {
+        retry: 'later',
+      })
+    }
     if (this.#pendingBytes < MAX_PENDING_BYTES) return undefined
     return new PlatformError(
       'log-unavailable',
@@ -153,28 +157,26 @@ export class LogWriterClient {
   }
 
   async #write(group: Group): Promise<void> {
-    const parts = group.finish()
-    const answer =
-      parts.length === 0
-        ? DONE
-        : await this.#send(
-            { kind: 'append', parts },
-            parts.map((part) => part.chunk.buffer),
-          )
+    const error = this.#failure ?? (await this.#written(group.finish()))
     this.#groupsInFlight--
     this.#pendingBytes -= group.bytes
-    this.#dispatch()
-    if (answer.kind === 'refused') {
-      const error = this.#errorOf(answer)
-      for (const { reject } of group.waiting) reject(error)
-    } else {
-      for (const { resolve } of group.waiting) resolve()
+    for (const { resolve, reject } of group.waiting) {
+      if (error === undefined) resolve()
+      else reject(error)
     }
+    this.#dispatch()
     for (const resolve of this.#idle.splice(0)) resolve()
   }
 
-  #send(command: WriterCommand, transfer: ArrayBuffer[]): Promise<WriterAnswer> {
-    const worker = this.#startedWorker()
+  /** Undefined where it is on disk. */
+  async #written(parts: readonly AppendPart[]): Promise<PlatformError | undefined> {
+    if (parts.length === 0) return undefined
+    const buffers = parts.map((part) => part.chunk.buffer)
+    const answer = await this.#send(this.#startedWorker(), { kind: 'append', parts }, buffers)
+    return answer.kind === 'refused' ? this.#errorOf(answer) : undefined
+  }
+
+  #send(worker: Worker, command: WriterCommand, transfer: ArrayBuffer[]): Promise<WriterAnswer> {
     const request: WriterRequest = { id: this.#nextId++, command }
     return new Promise((resolve) => {
       if (this.#answers.size === 0) worker.ref()
@@ -196,7 +198,10 @@ export class LogWriterClient {
       resolve?.(answer)
     })
     worker.on('error', (cause) => this.#died(cause))
-    worker.on('exit', () => this.#died(undefined))
+    worker.on('exit', () => {
+      this.#worker = undefined
+      if (!this.#closed || this.#answers.size > 0) this.#died(undefined)
+    })
     // An idle log does not keep the process alive.
     worker.unref()
     this.#worker = worker
@@ -225,5 +230,3 @@ export class LogWriterClient {
     return error
   }
 }
-
-const DONE: WriterAnswer = { kind: 'done' }
