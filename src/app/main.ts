@@ -2,7 +2,9 @@
 
 import { Command } from 'commander'
 import { WRONG_USAGE } from './command-line.ts'
+import { registerDoctor } from './commands/doctor.ts'
 import { registerImport } from './commands/import.ts'
+import { registerReplay } from './commands/replay.ts'
 import { registerSimulate } from './commands/simulate.ts'
 import { registerStart } from './commands/start.ts'
 import { registerVerify } from './commands/verify.ts'
@@ -17,5 +19,7 @@ registerStart(program)
 registerSimulate(program)
 registerImport(program, { openEmbedded: openEmbeddedSink })
 registerVerify(program)
+registerReplay(program)
+registerDoctor(program)
 
 await program.parseAsync()

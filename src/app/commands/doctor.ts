@@ -1,0 +1,231 @@
+// `outrider doctor`: checks settings and everything they point at, says what is wrong and how to mend it.
+
+import { accessSync, constants, existsSync, statfsSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Command } from 'commander'
+import { lockDataDir } from '../../adapters/data-dir/data-dir-lock.ts'
+import { connectDatabase } from '../../adapters/postgres/database.ts'
+import { folderReferenceSource } from '../../adapters/reference/folder-source.ts'
+import { PlatformError } from '../../kernel/errors.ts'
+import {
+  carryOut,
+  commandLogger,
+  commandSettings,
+  DONE,
+  FAILED,
+  problemText,
+} from '../command-line.ts'
+import { openInspection } from '../inspection.ts'
+import type { Settings } from '../settings.ts'
+import { checkReference } from '../topics.ts'
+
+interface Finding {
+  readonly part: string
+  readonly state: 'ok' | 'warning' | 'failed'
+  readonly message: string
+}
+
+const MINIMUM_NODE = 24
+const MINIMUM_POSTGRES = 14
+/** Below it the log soon refuses events. */
+const LITTLE_SPACE_BYTES = 1024 * 1024 * 1024
+
+export function registerDoctor(program: Command): void {
+  program
+    .command('doctor')
+    .description('check settings, data directory and servers; say what is wrong and how to mend it')
+    .option('--json', 'one JSON document on standard output')
+    .option('--data-dir <folder>', 'where log and database are kept (default: .outrider)')
+    .action((flags: { readonly json?: true; readonly dataDir?: string }, command: Command) =>
+      carryOut(command, async () => {
+        const findings = await examine(flags.dataDir)
+        const healthy = findings.every(({ state }) => state !== 'failed')
+        process.stdout.write(
+          flags.json === true ? `${JSON.stringify({ healthy, findings })}\n` : text(findings),
+        )
+        return healthy ? DONE : FAILED
+      }),
+    )
+}
+
+async function examine(dataDir: string | undefined): Promise<readonly Finding[]> {
+  const findings = [runtime(), dashboard()]
+  let settings: Settings
+  try {
+    settings = await commandSettings({ DATA_DIR: dataDir })
+  } catch (error) {
+    return [...findings, { part: 'settings', state: 'failed', message: problemText(error) }]
+  }
+  findings.push({ part: 'settings', state: 'ok', message: describe(settings) })
+  const folder = dataFolder(settings)
+  findings.push(folder)
+  const running =
+    folder.state !== 'failed' && existsSync(settings.dataDir) && (await isRunning(settings))
+  findings.push(await port(settings, running))
+  findings.push(...(await references(settings)))
+  if (settings.databaseUrl !== null) findings.push(await ownDatabase(settings.databaseUrl))
+  else if (folder.state !== 'failed') findings.push(await embedded(settings))
+  return findings
+}
+
+function runtime(): Finding {
+  const major = Number(process.versions.node.split('.')[0])
+  return major >= MINIMUM_NODE
+    ? { part: 'node', state: 'ok', message: process.version }
+    : {
+        part: 'node',
+        state: 'failed',
+        message: `${process.version} is too old: ${MINIMUM_NODE} is needed. Run npm ci, and start with npm or npx outrider.`,
+      }
+}
+
+function dashboard(): Finding {
+  const built = existsSync(fileURLToPath(new URL('../../../web/build/index.html', import.meta.url)))
+  return built
+    ? { part: 'dashboard', state: 'ok', message: 'built' }
+    : { part: 'dashboard', state: 'warning', message: 'not built: run npm run build' }
+}
+
+function describe(settings: Settings): string {
+  const database = settings.databaseUrl === null ? 'embedded PostgreSQL' : 'PostgreSQL of your own'
+  const access = settings.adminToken === null ? 'this machine only' : 'token required'
+  return `port ${settings.port}, ${settings.partitions} partitions, ${database}, ${access}`
+}
+
+function dataFolder({ dataDir }: Settings): Finding {
+  let existing = dataDir
+  while (!existsSync(existing)) existing = dirname(existing)
+  try {
+    accessSync(existing, constants.W_OK)
+  } catch {
+    return {
+      part: 'data directory',
+      state: 'failed',
+      message: `${existing} can't be written by this user. Give it to the user, or set OUTRIDER_DATA_DIR.`,
+    }
+  }
+  const { bavail, bsize } = statfsSync(existing)
+  const freeBytes = bavail * bsize
+  const free = `${(freeBytes / 1024 ** 3).toFixed(1)} GiB free`
+  return freeBytes < LITTLE_SPACE_BYTES
+    ? { part: 'data directory', state: 'warning', message: `${dataDir}: only ${free}; make room` }
+    : { part: 'data directory', state: 'ok', message: `${dataDir}, ${free}` }
+}
+
+async function isRunning(settings: Settings): Promise<boolean> {
+  try {
+    const lock = await lockDataDir(settings.dataDir)
+    await lock.release()
+    return false
+  } catch (error) {
+    return error instanceof PlatformError && error.code === 'data-dir-locked'
+  }
+}
+
+function port(settings: Settings, running: boolean): Promise<Finding> {
+  const part = 'port'
+  return new Promise((resolve) => {
+    const probe = createServer()
+    probe.once('error', () =>
+      resolve(
+        running
+          ? { part, state: 'ok', message: `${settings.port} is taken, and Outrider is running` }
+          : {
+              part,
+              state: 'failed',
+              message: `${settings.port} is taken by another program. Stop it, or set OUTRIDER_PORT.`,
+            },
+      ),
+    )
+    probe.listen(settings.port, '127.0.0.1', () =>
+      probe.close(() => resolve({ part, state: 'ok', message: `${settings.port} is free` })),
+    )
+  })
+}
+
+async function references(settings: Settings): Promise<readonly Finding[]> {
+  if (settings.reference === null) return []
+  if (!existsSync(settings.reference)) {
+    const message = `${settings.reference} does not exist; the built-in tables are in force.`
+    return [{ part: 'reference data', state: 'warning', message }]
+  }
+  const { documents, problems } = await folderReferenceSource(settings.reference).load()
+  const wrong = documents.flatMap(({ name, content }) => {
+    const problem = checkReference(name, content)
+    return problem === undefined ? [] : [{ name, message: problem }]
+  })
+  const faults = [...problems, ...wrong]
+  if (faults.length > 0) {
+    return faults.map(({ name, message }) => ({
+      part: 'reference data',
+      state: 'failed' as const,
+      message: `${name}: ${message}`,
+    }))
+  }
+  return [{ part: 'reference data', state: 'ok', message: `${documents.length} tables` }]
+}
+
+async function ownDatabase(connectionString: string): Promise<Finding> {
+  const part = 'database'
+  const database = connectDatabase({ address: { connectionString }, maxConnections: 1 })
+  try {
+    const [row] = await database.query(
+      `SELECT current_setting('server_version_num')::int AS version,
+         has_schema_privilege('public', 'CREATE') AS may_create`,
+    )
+    const major = Math.floor(Number(row?.version) / 10_000)
+    if (major < MINIMUM_POSTGRES) {
+      return {
+        part,
+        state: 'failed',
+        message: `PostgreSQL ${major}; ${MINIMUM_POSTGRES} or newer is needed.`,
+      }
+    }
+    if (row?.may_create !== true) {
+      const message =
+        'The user may not create tables: GRANT CREATE ON SCHEMA public, or name another user.'
+      return { part, state: 'failed', message }
+    }
+    return { part, state: 'ok', message: `PostgreSQL ${major} answers` }
+  } catch (error) {
+    const message = `${problemText(error)}\n  Check address, user and password in OUTRIDER_DATABASE_URL.`
+    return { part, state: 'failed', message }
+  } finally {
+    await database.close()
+  }
+}
+
+async function embedded(settings: Settings): Promise<Finding> {
+  const part = 'database'
+  try {
+    const inspection = await openInspection(settings, commandLogger())
+    try {
+      const topics = await inspection.log.topics()
+      const tasks = await inspection.database.query('SELECT count(*) AS tasks FROM task')
+      const where = inspection.beside ? 'beside the running program' : 'started for this check'
+      const message = `embedded PostgreSQL answers (${where}); ${topics.length} topics, ${tasks[0]?.tasks} tasks`
+      return { part, state: 'ok', message }
+    } finally {
+      await inspection.close()
+    }
+  } catch (error) {
+    if (error instanceof PlatformError && error.code === 'not-found') {
+      return {
+        part,
+        state: 'ok',
+        message: 'embedded PostgreSQL will be created at the first start',
+      }
+    }
+    return { part, state: 'failed', message: problemText(error) }
+  }
+}
+
+const MARKS = { ok: 'ok     ', warning: 'warning', failed: 'FAILED ' } as const
+
+function text(findings: readonly Finding[]): string {
+  return findings
+    .map(({ part, state, message }) => `${MARKS[state]}  ${part}: ${message}\n`)
+    .join('')
+}
