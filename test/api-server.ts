@@ -1,6 +1,9 @@
 // The HTTP server on a free port of this machine, for tests: real sockets, real views in memory, and the
 // database that the test gives it.
 
+import assert from 'node:assert/strict'
+import { Value } from '@sinclair/typebox/value'
+import type { FastifyInstance } from 'fastify'
 import { systemClock } from '../src/adapters/clock/system-clock.ts'
 import { createMemoryViews, type MemoryViews } from '../src/adapters/views/memory-views.ts'
 import { createMetrics, type Metrics } from '../src/api/metrics.ts'
@@ -44,16 +47,14 @@ function outage(): PlatformError {
   })
 }
 
-export async function startApiServer(change: Partial<ServerOptions> = {}): Promise<ApiServer> {
-  const views = createMemoryViews()
-  const metrics = createMetrics()
-  const logged: LogLine[] = []
-  const app = createServer({
+/** Options of a server whose database is away and whose log is well. */
+export function optionsForTest(change: Partial<ServerOptions> = {}): ServerOptions {
+  return {
     clock: systemClock(),
-    logger: collectingLogger(logged),
+    logger: collectingLogger([]),
     database: absentDatabase,
-    views,
-    metrics,
+    views: createMemoryViews(),
+    metrics: createMetrics(),
     runId: 'run1',
     adminToken: null,
     publicUrl: null,
@@ -73,7 +74,17 @@ export async function startApiServer(change: Partial<ServerOptions> = {}): Promi
     readiness: async () => [{ name: 'log', ready: true, reason: null }],
     plugins: [],
     ...change,
-  })
+  }
+}
+
+export async function startApiServer(change: Partial<ServerOptions> = {}): Promise<ApiServer> {
+  const views = createMemoryViews()
+  const metrics = createMetrics()
+  const logged: LogLine[] = []
+  const app = createServer(
+    optionsForTest({ logger: collectingLogger(logged), views, metrics, ...change }),
+  )
+  const misfits = collectMisfits(app)
   const url = await listen(app, { host: '127.0.0.1', port: 0 })
   return {
     url,
@@ -83,8 +94,23 @@ export async function startApiServer(change: Partial<ServerOptions> = {}): Promi
     close: async () => {
       await app.close()
       await views.close()
+      assert.deepEqual(misfits, [], 'answers that do not fit their documented schema')
     },
   }
+}
+
+/** Answers that are not what the OpenAPI document promises; looked at when the server closes. */
+function collectMisfits(app: FastifyInstance): readonly string[] {
+  const misfits: string[] = []
+  app.addHook('onSend', async (request, reply, payload) => {
+    const schema = Object(request.routeOptions.schema?.response)[reply.statusCode]
+    const type = String(reply.getHeader('content-type'))
+    if (schema === undefined || typeof payload !== 'string' || !type.includes('json')) return
+    const problem = Value.Errors(schema, JSON.parse(payload)).First()
+    if (problem === undefined) return
+    misfits.push(`${request.method} ${request.url} ${problem.path}: ${problem.message}`)
+  })
+  return misfits
 }
 
 function collectingLogger(logged: LogLine[]): Logger {

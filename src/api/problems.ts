@@ -117,6 +117,7 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   if (answer.retryAfterS !== undefined) reply.header('retry-after', answer.retryAfterS)
   if (answer.status === 401) reply.header('www-authenticate', 'Bearer realm="outrider"')
   reply
+    .header('x-request-id', request.id)
     .code(answer.status)
     .type('application/problem+json')
     .send(

@@ -15,7 +15,7 @@ import { type Dashboard, loadDashboard } from './dashboard.ts'
 import { createFeedStatus } from './feed-status.ts'
 import { createLiveFeed } from './live-feed.ts'
 import type { ServerOptions } from './options.ts'
-import { HttpProblem, installProblems } from './problems.ts'
+import { HttpProblem, installProblems, sendProblem } from './problems.ts'
 import { fastifyLogger, logRequests } from './request-log.ts'
 import { alertRoutes } from './routes/alerts.ts'
 import { coldChainRoutes } from './routes/cold-chain.ts'
@@ -48,6 +48,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
     bodyLimit: MAX_BODY_BYTES,
     forceCloseConnections: 'idle',
     trustProxy: false,
+    // Such as an address that can't be decoded: it never reaches a route.
+    frameworkErrors: sendProblem,
     ajv: { customOptions: { removeAdditional: false, coerceTypes: false } },
   })
   const context = createContext(options)
