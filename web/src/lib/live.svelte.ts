@@ -20,8 +20,10 @@ const HIDDEN_APPLY_MS = 1_000
 /** Resolved alerts that are kept, newest last, so that open lists can show how they ended. */
 const RESOLVED_KEPT = 500
 /** Samples of the counts for the trend lines: one every 5 s, for half an hour. */
-const TREND_STEP_MS = 5_000
-const TREND_SAMPLES = 360
+export const TREND_STEP_MS = 5_000
+export const TREND_SPAN_MS = 30 * 60_000
+/** Where a reload of the page finds them again. */
+const TREND_KEY = 'outrider.trend'
 
 export type LiveStatus = 'connecting' | 'live' | 'reconnecting' | 'stale'
 
@@ -42,7 +44,7 @@ class LiveFeed {
   truckTick = $state(0)
   alertTick = $state(0)
   metric: Metric | undefined = $state.raw()
-  trend: readonly TrendSample[] = $state.raw([])
+  trend: readonly TrendSample[] = $state.raw(storedTrend())
   /** True once a snapshot is complete: until then an empty list means "not known yet". */
   hasSnapshot = $state(false)
 
@@ -276,8 +278,23 @@ class LiveFeed {
       openAlerts,
       eventsPerSecond: this.metric?.eventsPerSecond ?? null,
     }
-    this.trend = [...this.trend.slice(-TREND_SAMPLES + 1), sample]
+    const firstMs = sample.atMs - TREND_SPAN_MS
+    this.trend = [...this.trend.filter((each) => each.atMs >= firstMs), sample]
+    try {
+      sessionStorage.setItem(TREND_KEY, JSON.stringify(this.trend))
+    } catch {
+      // Storage is blocked or full: the lines begin anew with the next visit.
+    }
   }
 }
 
 export const live = new LiveFeed()
+
+function storedTrend(): TrendSample[] {
+  try {
+    const found: unknown = JSON.parse(sessionStorage.getItem(TREND_KEY) ?? '[]')
+    return Array.isArray(found) ? found.filter((each) => typeof each?.atMs === 'number') : []
+  } catch {
+    return []
+  }
+}

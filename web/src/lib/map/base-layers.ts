@@ -23,12 +23,12 @@ const LAST_LATITUDE = 84
 /** From which zoom on a place is named. */
 const NAMED_FROM: Readonly<Record<string, number>> = {
   city: 5.4,
-  town: 8,
-  port: 8.5,
-  border: 8,
-  depot: 9,
-  airport: 9,
-  weighbridge: 9.6,
+  town: 7,
+  port: 8,
+  border: 7.4,
+  depot: 8.6,
+  airport: 8.6,
+  weighbridge: 9.4,
 }
 const COUNTRY_NAMES_TO = 7.2
 /** A country narrower on screen than this many pixels is not named. */

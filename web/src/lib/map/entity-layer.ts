@@ -1,11 +1,12 @@
-// Thousands of moving things on one canvas. Each kind of mark is drawn once into a sprite sheet; a
-// frame is then a list of image copies. Redraws on new data leave the other layers alone.
+// Thousands of moving things on one canvas. Each kind of mark is drawn once and then stamped wherever it
+// is needed. Redraws on new data leave the other layers alone.
 
 import Layer from 'ol/layer/Layer'
 import type { FrameState } from 'ol/Map'
 import type { Severity } from '$lib/api/types.ts'
 import { severities, severityMarks } from '$lib/severity.ts'
 import { zoomAt } from './base-layers.ts'
+import { PixelField, type Stamp, stampFrom } from './pixel-field.ts'
 import type { Colours } from './theme-colours.ts'
 
 export interface MapEntity {
@@ -23,6 +24,8 @@ export interface MapEntity {
 const HEADINGS = 48
 /** CSS pixels of one cell of the sprite sheet, halo included. */
 const CELL = 24
+/** Sizes of marks kept drawn; each is some hundred kilobytes. */
+const SHEETS = 16
 /** Names drawn in one frame at most. */
 const LABELS = 160
 /** From this zoom on everything is named, not only what needs somebody. */
@@ -42,7 +45,8 @@ export class EntityLayer extends Layer {
   hovered: string | null = null
   #entities: readonly MapEntity[] = []
   #canvas = document.createElement('canvas')
-  #sheet: HTMLCanvasElement | undefined
+  #field: PixelField | undefined
+  #sheets = new Map<number, readonly Stamp[]>()
   #frame: FrameState | undefined
   #colours: Colours
 
@@ -54,7 +58,7 @@ export class EntityLayer extends Layer {
 
   set colours(colours: Colours) {
     this.#colours = colours
-    this.#sheet = undefined
+    this.#sheets.clear()
     this.redraw()
   }
 
@@ -99,15 +103,14 @@ export class EntityLayer extends Layer {
   #draw(frame: FrameState): void {
     const [width, height] = frame.size as [number, number]
     const ratio = frame.pixelRatio
-    if (this.#canvas.width !== width * ratio || this.#canvas.height !== height * ratio) {
-      this.#canvas.width = width * ratio
-      this.#canvas.height = height * ratio
+    const widthPx = Math.round(width * ratio)
+    const heightPx = Math.round(height * ratio)
+    if (this.#canvas.width !== widthPx || this.#canvas.height !== heightPx) {
+      this.#canvas.width = widthPx
+      this.#canvas.height = heightPx
     }
-    const context = this.#canvas.getContext('2d')
-    if (context === null) return
-    this.#sheet ??= drawSheet(this.#colours, ratio)
-    context.setTransform(1, 0, 0, 1, 0, 0)
-    context.clearRect(0, 0, this.#canvas.width, this.#canvas.height)
+    const context = this.#canvas.getContext('2d', { willReadFrequently: true })
+    if (context === null || this.#canvas.width === 0 || this.#canvas.height === 0) return
     const zoom = zoomAt(frame.viewState.resolution)
     this.#drawMarks(context, frame, zoom)
     context.setTransform(ratio, 0, 0, ratio, 0, 0)
@@ -116,29 +119,40 @@ export class EntityLayer extends Layer {
   }
 
   #drawMarks(context: CanvasRenderingContext2D, frame: FrameState, zoom: number): void {
-    const sheet = this.#sheet
-    if (sheet === undefined) return
     const [width, height] = frame.size as [number, number]
     const ratio = frame.pixelRatio
-    const cell = CELL * ratio
+    const field = this.#fieldOf(this.#canvas.width, this.#canvas.height)
+    const quiet = this.#sheet(Math.round(CELL * ratio * quietScale(zoom)))
+    const loud = this.#sheet(Math.round(CELL * ratio))
     const toScreen = screenOf(frame)
-    const quiet = Math.round(cell * Math.min(1, Math.max(0.5, 0.5 + (zoom - 5) / 8)))
+    field.clear()
     for (const entity of this.#entities) {
       const [x, y] = toScreen(entity)
       if (x < -CELL || y < -CELL || x > width + CELL || y > height + CELL) continue
-      const size = entity.severity === null ? quiet : cell
-      context.drawImage(
-        sheet,
-        columnOf(entity) * cell,
-        0,
-        cell,
-        cell,
-        Math.round(x * ratio - size / 2),
-        Math.round(y * ratio - size / 2),
-        size,
-        size,
-      )
+      const sheet = entity.severity === null ? quiet : loud
+      const stamp = sheet[columnOf(entity)]
+      if (stamp === undefined) continue
+      const half = stamp.sizePx / 2
+      field.stamp(stamp, Math.round(x * ratio - half), Math.round(y * ratio - half))
     }
+    context.putImageData(new ImageData(field.bytes, field.width, field.height), 0, 0)
+  }
+
+  #fieldOf(width: number, height: number): PixelField {
+    if (this.#field?.width !== width || this.#field.height !== height) {
+      this.#field = new PixelField(width, height)
+    }
+    return this.#field
+  }
+
+  /** The marks of one size, drawn once. */
+  #sheet(cellPx: number): readonly Stamp[] {
+    const known = this.#sheets.get(cellPx)
+    if (known !== undefined) return known
+    if (this.#sheets.size >= SHEETS) this.#sheets.clear()
+    const sheet = drawSheet(this.#colours, cellPx)
+    this.#sheets.set(cellPx, sheet)
+    return sheet
   }
 
   #drawRing(context: CanvasRenderingContext2D, frame: FrameState): void {
@@ -217,16 +231,21 @@ function columnOf(entity: MapEntity): number {
   return Math.round((entity.headingDeg / 360) * HEADINGS) % HEADINGS
 }
 
-function drawSheet(colours: Colours, ratio: number): HTMLCanvasElement {
-  const sheet = document.createElement('canvas')
-  sheet.width = (FIRST_SEVERITY + severities.length) * CELL * ratio
-  sheet.height = CELL * ratio
-  const context = sheet.getContext('2d')
-  if (context === null) return sheet
+/** What needs nobody is smaller where the map shows much. */
+function quietScale(zoom: number): number {
+  return Math.min(1, Math.max(0.5, 0.5 + (zoom - 5) / 8))
+}
+
+function drawSheet(colours: Colours, cellPx: number): Stamp[] {
+  const columns = FIRST_SEVERITY + severities.length
+  const sheet = new OffscreenCanvas(columns * cellPx, cellPx)
+  const context = sheet.getContext('2d', { willReadFrequently: true })
+  if (context === null) return []
+  const scale = cellPx / CELL
   const halo = colours('map-halo')
   const ink = colours('map-entity')
   const inCell = (column: number, draw: () => void) => {
-    context.setTransform(ratio, 0, 0, ratio, (column + 0.5) * CELL * ratio, (CELL / 2) * ratio)
+    context.setTransform(scale, 0, 0, scale, (column + 0.5) * cellPx, cellPx / 2)
     draw()
   }
   const outlined = (path: Path2D, fill: string) => {
@@ -272,5 +291,6 @@ function drawSheet(colours: Colours, ratio: number): HTMLCanvasElement {
       context.stroke(path)
     })
   })
-  return sheet
+  const picture = context.getImageData(0, 0, sheet.width, sheet.height)
+  return Array.from({ length: columns }, (_, column) => stampFrom(picture, column * cellPx, cellPx))
 }
