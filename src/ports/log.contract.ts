@@ -227,15 +227,16 @@ export function logContract(name: string, open: OpenLog): void {
     test('appends made at once keep their order and none is lost', () =>
       withLog(PARTITIONS, async (log, topic, second) => {
         const senders = [log, second, log, second].map(async (handle, sender) => {
-          const batches = Array.from({ length: 20 }, (_, batch) =>
-            handle.append(
+          for (let batch = 0; batch < 20; batch++) {
+            const taken = handle.append(
               topic,
               Array.from({ length: 10 }, (_, index) =>
                 event(`s${sender}`, `${batch * 10 + index}`),
               ),
-            ),
-          )
-          await Promise.all(batches)
+            )
+            // Two senders wait for each batch, so that the handles take turns at writing.
+            if (sender < 2 || batch === 19) await taken
+          }
         })
         await Promise.all(senders)
         const read = await readTopic(log, topic)

@@ -25,10 +25,10 @@ import {
 const BATCH = 50
 const VALUE_BYTES = 1_000
 
-/** A file system of 4 MB of our own, gone after the test. */
-function tinyDisk(t: TestContext): string | undefined {
+/** A file system of our own of so many MB, gone after the test. */
+function tinyDisk(t: TestContext, sizeMb = 4): string | undefined {
   const directory = mkdtempSync(join(tmpdir(), 'outrider-disk-'))
-  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m', 'tmpfs', directory], {
+  const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${sizeMb}m`, 'tmpfs', directory], {
     encoding: 'utf8',
   })
   t.after(() => {
@@ -54,8 +54,12 @@ async function appendUntilFull(log: Log, first: number): Promise<readonly number
   }
 }
 
-async function appendBatch(log: Log, first: number): Promise<PlatformError | undefined> {
-  const records = Array.from({ length: BATCH }, (_, index) => ({
+async function appendBatch(
+  log: Log,
+  first: number,
+  count = BATCH,
+): Promise<PlatformError | undefined> {
+  const records = Array.from({ length: count }, (_, index) => ({
     key: 'key',
     value: Buffer.from(`marker-${first + index};`.padEnd(VALUE_BYTES, '.')),
     receivedAtMs: first,
@@ -131,6 +135,58 @@ test('a disk that the log filled itself takes events again each time old ones ar
     await log.close()
   }
 })
+
+test('on a disk without one free byte dropping old events makes room for new ones', async (t) => {
+  const disk = tinyDisk(t)
+  if (disk === undefined) return
+  const log = await openLog(join(disk, 'log'))
+  try {
+    await log.ensureTopic(TOPIC, { partitions: 2 })
+    let all = await appendUntilFull(log, 0)
+    fillToTheLastByte(join(disk, 'ballast'))
+    for (let round = 1; round < 6; round++) {
+      await dropHalf(log)
+      const acked = await appendUntilFull(log, round * 10_000)
+      ok(acked.length > 0, `round ${round}: nothing was taken after records were dropped`)
+      all = [...all, ...acked]
+      const left = await kept(log)
+      deepEqual(left, all.slice(all.length - left.length))
+    }
+  } finally {
+    await log.close()
+  }
+})
+
+test('what was dropped last is room for the very next append, even for a large one', async (t) => {
+  const disk = tinyDisk(t, 24)
+  if (disk === undefined) return
+  const log = await openLog(join(disk, 'log'))
+  try {
+    await log.ensureTopic(TOPIC, { partitions: 2 })
+    let large = 0
+    while ((await appendBatch(log, large, 1_000)) === undefined) large += 1_000
+    const small = await appendUntilFull(log, large)
+    fillToTheLastByte(join(disk, 'ballast'))
+    // Few enough chunks that one transaction drops them all.
+    await log.retain(TOPIC, await usedPartition(log), {
+      keepFromOffset: 7_500,
+      olderThanMs: Number.MAX_SAFE_INTEGER,
+      maxBytes: 0,
+    })
+    equal(await appendBatch(log, 1_000_000, 1_000), undefined)
+    deepEqual((await kept(log)).slice(-1_001), [
+      small.at(-1) ?? large - 1,
+      ...Array.from({ length: 1_000 }, (_, index) => 1_000_000 + index),
+    ])
+  } finally {
+    await log.close()
+  }
+})
+
+/** One key fills one partition. */
+async function usedPartition(log: Log): Promise<number> {
+  return (await log.bounds(TOPIC, 0)).endOffset > 0 ? 0 : 1
+}
 
 test('a disk that others filled to the last byte refuses without a word on standard error', async (t) => {
   const disk = tinyDisk(t)

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
+import type { Clock } from '../../ports/clock.ts'
 import { logContract } from '../../ports/log.contract.ts'
 import type { Log, NewRecord } from '../../ports/log.ts'
 import { systemClock } from '../clock/system-clock.ts'
@@ -124,7 +125,7 @@ test('another thread appends to the same log, and wakes who waits in this one', 
     })()`
   const thread = new Worker(program, { eval: true })
   const exited = once(thread, 'exit')
-  const own = Array.from({ length: 200 }, (_, number) => log.append('t', [event(String(number))]))
+  const own = appendOneByOne(log, 200)
   const signal = new AbortController().signal
   let next = 0
   const found: string[] = []
@@ -135,7 +136,7 @@ test('another thread appends to the same log, and wakes who waits in this one', 
     for (const { key, value } of records) found.push(`${key} ${Buffer.from(value)}`)
     next = nextOffset
   }
-  await Promise.all(own)
+  await own
   await exited
   const numbers = Array.from({ length: 200 }, (_, number) => String(number))
   deepEqual(
@@ -146,6 +147,28 @@ test('another thread appends to the same log, and wakes who waits in this one', 
     found.filter((text) => text.startsWith('a')),
     numbers.map((number) => `a ${number}`),
   )
+})
+
+async function appendOneByOne(log: Log, count: number): Promise<void> {
+  for (let number = 0; number < count; number++) await log.append('t', [event(String(number))])
+}
+
+test('who waits is woken by the append itself, without looking again from time to time', async (t) => {
+  const directory = newDirectory()
+  const writer = await openForTest(t, directory)
+  const stopped: Clock = {
+    ...clock,
+    sleep: (_durationMs, signal) =>
+      new Promise((resolve) => signal?.addEventListener('abort', () => resolve())),
+  }
+  const waiter = await openLmdbLog({ directory, clock: stopped, mode: 'write' })
+  t.after(() => waiter.close())
+  const options = { maxWaitMs: LONG_MS, signal: new AbortController().signal }
+  for (const [number, sender] of [writer, waiter, writer].entries()) {
+    const arrived = waiter.waitForRecords('t', 0, number, options)
+    await sender.append('t', [event('x')])
+    await arrived
+  }
 })
 
 test('a thousand waits leave no timer and no listener behind', async (t) => {
