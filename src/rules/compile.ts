@@ -72,7 +72,9 @@ function holds(evaluate: Evaluate, input: RuleInput): boolean {
 function score(evaluate: Evaluate, input: RuleInput): number {
   try {
     const value = evaluate(input)
-    return typeof value === 'number' && Number.isFinite(value) ? value : 0
+    // CEL's integers come as bigint.
+    const number = typeof value === 'bigint' ? Number(value) : value
+    return typeof number === 'number' && Number.isFinite(number) ? number : 0
   } catch {
     return 0
   }

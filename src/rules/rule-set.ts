@@ -238,6 +238,7 @@ function newEpisode(definition: RuleDefinition, facts: EpisodeFacts): Episode {
     peakScore: 0,
     count: 1,
     openedBy: 0,
+    closedBy: null,
   }
 }
 

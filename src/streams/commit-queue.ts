@@ -10,8 +10,9 @@ import type { BatchOutput } from './batch.ts'
 
 /** Outputs that wait for the database; beyond it the task stops reading. */
 export const MAX_QUEUED_BYTES = 256 * 1024 * 1024
-/** One transaction takes no more rows than this, so that a backlog commits in steps. */
+/** One transaction takes no more than this, so that a backlog commits in steps. */
 export const MAX_CHECKPOINT_ROWS = 50_000
+export const MAX_CHECKPOINT_BYTES = 32 * 1024 * 1024
 export const FIRST_RETRY_MS: DurationMs = 50
 export const LONGEST_RETRY_MS: DurationMs = 2_000
 /** What an output costs in memory beside its archive rows, a rough figure for the limit. */
@@ -36,6 +37,8 @@ type QueuedItem = QueuedBatch | Snapshot
 export interface CommitQueueOptions {
   readonly task: TaskId
   readonly epoch: number
+  /** Where the task stood when it claimed the partition. */
+  readonly nextOffset: number
   readonly store: CheckpointStore
   readonly clock: Clock
   readonly observer: CommitObserver
@@ -49,11 +52,20 @@ export class CommitQueue {
   #fenced = false
   #failure: unknown = null
   #databaseAway = false
+  #snapshotWaits = false
   #wakeWaiters: (() => void)[] = []
   readonly #aborted = new AbortController()
 
+  #committedOffset: number
+
   constructor(options: CommitQueueOptions) {
     this.#options = options
+    this.#committedOffset = options.nextOffset
+  }
+
+  /** Everything below is in the database. */
+  get committedOffset(): number {
+    return this.#committedOffset
   }
 
   get epoch(): number {
@@ -73,6 +85,11 @@ export class CommitQueue {
     return this.#bytes
   }
 
+  /** A snapshot is on its way; one at a time, or they would pile up while the database is away. */
+  get snapshotWaits(): boolean {
+    return this.#snapshotWaits
+  }
+
   /** `release` is called when the output may be told to the world, if it had to wait for its record. */
   add(output: BatchOutput, release: (() => void) | null): void {
     const bytes = bytesOf(output)
@@ -83,17 +100,30 @@ export class CommitQueue {
   }
 
   addSnapshot(snapshot: Snapshot): void {
+    this.#snapshotWaits = true
     this.#push(snapshot)
   }
 
-  /** Resolves once there is room for more, or the queue has come to an end. */
-  async room(): Promise<void> {
-    while (this.#bytes >= MAX_QUEUED_BYTES && !this.#ended()) await this.#change()
+  /** Resolves once there is room for more, the queue has come to an end, or on abort. */
+  async room(signal: AbortSignal): Promise<void> {
+    if (this.#bytes < MAX_QUEUED_BYTES) return
+    const wake = (): void => this.#notify()
+    signal.addEventListener('abort', wake)
+    while (this.#bytes >= MAX_QUEUED_BYTES && !this.#ended() && !signal.aborted) {
+      await this.#change()
+    }
+    signal.removeEventListener('abort', wake)
   }
 
   /** Resolves once all is committed, or the queue has come to an end. */
   async drained(): Promise<void> {
     while (this.#running !== null && !this.#ended()) await this.#change()
+  }
+
+  /** As `drained`, but gives up where the database does not answer; true where all is committed. */
+  async settled(): Promise<boolean> {
+    while (this.#running !== null && !this.#ended() && !this.#databaseAway) await this.#change()
+    return this.#running === null && !this.#ended()
   }
 
   /** Gives up what is not committed. */
@@ -131,9 +161,11 @@ export class CommitQueue {
   #takeBatches(): readonly QueuedBatch[] {
     const taken: QueuedBatch[] = []
     let rows = 0
+    let bytes = 0
     for (const item of this.#items) {
-      if (!('output' in item) || (rows >= MAX_CHECKPOINT_ROWS && taken.length > 0)) break
+      if (!('output' in item) || rows >= MAX_CHECKPOINT_ROWS || bytes >= MAX_CHECKPOINT_BYTES) break
       taken.push(item)
+      bytes += item.bytes
       for (const chunk of item.output.archive) rows += chunk.rows
     }
     this.#items = this.#items.slice(taken.length)
@@ -149,6 +181,7 @@ export class CommitQueue {
         this.#fenced = true
         return
       }
+      this.#committedOffset = checkpoint.toOffset
       this.#options.observer.committed(checkpoint, this.#options.clock.monotonicMs() - startedMs)
       for (const batch of batches) batch.release?.()
     })
@@ -167,6 +200,7 @@ export class CommitQueue {
         )
       }
     })
+    this.#snapshotWaits = false
   }
 
   async #untilAnswered(batches: readonly QueuedBatch[], work: () => Promise<void>): Promise<void> {
@@ -181,6 +215,7 @@ export class CommitQueue {
         this.#options.observer.commitRetried(this.#options.task, error)
         this.#databaseAway = true
         for (const item of [...batches, ...this.#items]) if ('output' in item) item.release?.()
+        this.#notify()
         await this.#options.clock.sleep(waitMs, this.#aborted.signal)
         waitMs = Math.min(LONGEST_RETRY_MS, waitMs * 2)
       }

@@ -1,5 +1,6 @@
 // From the bytes of a record to a typed event. The log may hold what is not ours: nothing here throws.
 
+import { isUtf8 } from 'node:buffer'
 import { failed, type Result } from '../kernel/result.ts'
 import type { DeadLetter } from '../ports/checkpoint-store.ts'
 import type { LogRecord } from '../ports/log.ts'
@@ -10,7 +11,8 @@ import {
   type TopicDefinition,
 } from './topic.ts'
 
-type DecodeProblem = Pick<DeadLetter, 'code' | 'message' | 'path' | 'raw' | 'rawEncoding'>
+/** Why a record is no event, and its bytes, as a dead letter keeps them. */
+export type DecodeProblem = Pick<DeadLetter, 'code' | 'message' | 'path' | 'raw' | 'rawEncoding'>
 
 export function decodeRecord<E extends StreamEvent>(
   record: Pick<LogRecord, 'value'>,
@@ -21,16 +23,36 @@ export function decodeRecord<E extends StreamEvent>(
     const found = `An event may have ${MAX_EVENT_BYTES} bytes; this one has ${value.length}.`
     return failed(problem('too-large', found, '', value))
   }
+  const text = textOf(value)
+  if (text.includes('\ufffd') && !isUtf8(value)) {
+    return failed(problem('bad-json', 'The record is not valid UTF-8.', '', value))
+  }
   let json: unknown
   try {
-    json = JSON.parse(textOf(value))
+    json = JSON.parse(text)
   } catch {
     return failed(problem('bad-json', 'The record is not JSON.', '', value))
+  }
+  if (SUSPECT_ESCAPE.test(text) && !isStorable(json)) {
+    return failed(problem('bad-value', 'The record holds text that cannot be archived.', '', value))
   }
   const parsed = topic.parse(json)
   if (parsed.ok) return parsed
   const { code, message, path } = parsed.error
   return failed(problem(code, message, path, value))
+}
+
+/** Escapes that may stand for what no database keeps as text: U+0000, and half a surrogate pair. */
+const SUSPECT_ESCAPE = /\\u(?:0000|[dD][89a-fA-F])/
+/** Deeper values are not looked into: no field of an event is read from there. */
+const DEEPEST_LOOK = 32
+
+function isStorable(value: unknown, depth = 0): boolean {
+  if (typeof value === 'string') return value.isWellFormed() && !value.includes('\u0000')
+  if (typeof value !== 'object' || value === null || depth > DEEPEST_LOOK) return true
+  return Object.entries(value).every(
+    ([name, inner]) => isStorable(name) && isStorable(inner, depth + 1),
+  )
 }
 
 function textOf(bytes: Uint8Array): string {
@@ -49,7 +71,7 @@ function problem(
   return { code, message, path, ...rawOf(value) }
 }
 
-const strictUtf8 = new TextDecoder('utf-8', { fatal: true })
+const strictUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /** The bytes as they came: text where they are text that Postgres can hold, base64 otherwise. */
 export function rawOf(value: Uint8Array): Pick<DeadLetter, 'raw' | 'rawEncoding'> {

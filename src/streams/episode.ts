@@ -29,12 +29,16 @@ export interface Episode {
   count: number
   /** Offset of the event that opened it. */
   openedBy: number
+  /** Offset of the event at which it was seen to be over; null while it holds. */
+  closedBy: number | null
 }
 
 /** An episode as it was last published. */
 export interface PublishedEpisode {
   readonly episode: Readonly<Episode>
   readonly revision: number
+  /** A late event undid it. Remembered, so that one that brings it back goes on with its revisions. */
+  readonly withdrawn: boolean
 }
 
 export interface PartitionPlace {
@@ -57,13 +61,17 @@ export function episodeId(
   return derivedId('alert', place.topic, place.partition, openedBy, rule, entityId, instance)
 }
 
-export function toAlert(
+/** For a second episode that history was split into by the event at `splitBy`, where the first keeps the id. */
+export function splitEpisodeId(
   place: PartitionPlace,
-  published: PublishedEpisode,
-  cause: Cause,
-  options: { readonly withdrawn: boolean },
-): Alert {
-  const { episode, revision } = published
+  episode: Pick<Episode, 'rule' | 'entityId' | 'instance' | 'openedBy'>,
+  splitBy: number,
+): string {
+  return derivedId('alert-split', episodeId(place, episode), splitBy)
+}
+
+export function toAlert(place: PartitionPlace, published: PublishedEpisode, cause: Cause): Alert {
+  const { episode, revision, withdrawn } = published
   return {
     id: episode.id,
     tenantId: cause.tenantId,
@@ -82,7 +90,7 @@ export function toAlert(
     value: episode.value,
     peak: episode.peak,
     count: episode.count,
-    withdrawn: options.withdrawn,
+    withdrawn,
     position: { topic: place.topic, partition: place.partition, offset: episode.openedBy },
     changedBy: { topic: place.topic, partition: place.partition, offset: cause.offset },
     receivedAtMs: cause.receivedAtMs,
@@ -91,46 +99,57 @@ export function toAlert(
 
 export interface Reconciliation {
   /** Episodes whose content differs from what was published. */
-  readonly amended: readonly { readonly episode: Episode; readonly before: PublishedEpisode }[]
+  readonly amended: readonly Episode[]
   readonly opened: readonly Episode[]
   /** Published, but history as it is known now has no such episode. */
   readonly withdrawn: readonly PublishedEpisode[]
+  /** Some of the recomputed episodes were given another id than they came with. */
+  readonly renamed: boolean
 }
 
 /**
  * Compares the episodes of a rewritten stretch of history with what was published of it.
- * An episode that a late event gave another opener keeps its published id: `recomputed` is changed in place.
+ *
+ * One alert stays one alert: an episode that a late event gave another opener keeps its published id, and
+ * no id is used twice. `recomputed` is changed in place; `splitId` names what needs a new id.
  */
 export function reconcile(
   published: readonly PublishedEpisode[],
   recomputed: readonly Episode[],
+  splitId: (episode: Episode) => string,
 ): Reconciliation {
-  const byId = new Map(published.map((known) => [known.episode.id, known]))
+  const free = new Map(published.map((known) => [known.episode.id, known]))
+  const taken = new Set(free.keys())
+  const amended: Episode[] = []
   const opened: Episode[] = []
-  const matched: { episode: Episode; before: PublishedEpisode }[] = []
+  const unmatched: Episode[] = []
   for (const episode of recomputed) {
-    const before = byId.get(episode.id)
-    if (before === undefined) opened.push(episode)
+    const before = free.get(episode.id)
+    if (before === undefined) unmatched.push(episode)
     else {
-      byId.delete(episode.id)
-      matched.push({ episode, before })
+      free.delete(episode.id)
+      if (before.withdrawn || differs(episode, before.episode)) amended.push(episode)
     }
   }
-  const stillOpened: Episode[] = []
-  for (const episode of opened) {
-    const before = nearest([...byId.values()], episode)
-    if (before === undefined) stillOpened.push(episode)
-    else {
-      byId.delete(before.episode.id)
+  let renamed = false
+  for (const episode of unmatched) {
+    const before = nearest([...free.values()], episode)
+    if (before !== undefined) {
+      free.delete(before.episode.id)
       episode.id = before.episode.id
-      matched.push({ episode, before })
+      renamed = true
+      if (differs(episode, before.episode)) amended.push(episode)
+      continue
     }
+    if (taken.has(episode.id)) {
+      episode.id = splitId(episode)
+      renamed = true
+    }
+    taken.add(episode.id)
+    opened.push(episode)
   }
-  return {
-    amended: matched.filter(({ episode, before }) => differs(episode, before.episode)),
-    opened: stillOpened,
-    withdrawn: [...byId.values()],
-  }
+  const withdrawn = [...free.values()].filter((known) => !known.withdrawn)
+  return { amended, opened, withdrawn, renamed }
 }
 
 function nearest(
@@ -141,7 +160,8 @@ function nearest(
     Math.abs(known.episode.startsAtMs - episode.startsAtMs)
   return candidates
     .filter(
-      (known) => known.episode.rule === episode.rule && known.episode.instance === episode.instance,
+      ({ withdrawn, episode: known }) =>
+        !withdrawn && known.rule === episode.rule && known.instance === episode.instance,
     )
     .sort((a, b) => distance(a) - distance(b))[0]
 }
@@ -153,6 +173,17 @@ function differs(now: Readonly<Episode>, before: Readonly<Episode>): boolean {
     now.startsAtMs !== before.startsAtMs ||
     now.endsAtMs !== before.endsAtMs ||
     now.peakScore !== before.peakScore ||
-    (now.status === 'resolved' && now.count !== before.count)
+    now.summary !== before.summary ||
+    (now.status === 'resolved' && now.count !== before.count) ||
+    fieldsDiffer(now.value, before.value) ||
+    fieldsDiffer(now.peak, before.peak)
+  )
+}
+
+function fieldsDiffer(now: Episode['value'], before: Episode['value']): boolean {
+  if (now === before) return false
+  const names = Object.keys(now)
+  return (
+    names.length !== Object.keys(before).length || names.some((name) => now[name] !== before[name])
   )
 }

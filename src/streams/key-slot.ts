@@ -17,6 +17,8 @@ import type { StreamEvent } from './topic.ts'
 export const DISORDER_ALLOWANCE_MS: DurationMs = 30_000
 /** A tail never grows longer; beyond it the base moves on early. */
 export const MAX_TAIL_EVENTS = 64
+/** Events between base and mid, and between mid and head, after which the base moves on early. */
+const SEGMENT_EVENTS = MAX_TAIL_EVENTS / 2
 
 export interface EventTimer {
   readonly name: string
@@ -59,6 +61,8 @@ export interface KeySlot<E extends StreamEvent, S> {
   published: PublishedEpisode[]
   /** Ids kept by episodes that a late event gave another opener: offset of the opener and rule to id. */
   aliases: Map<string, string>
+  /** Effects asked for by events of the tail: id to offset. None is asked for twice. */
+  effects: Map<string, number>
   recentIds: RecentIds | null
   lastReceivedAtMs: EpochMs
   lastOffset: number
@@ -67,8 +71,8 @@ export interface KeySlot<E extends StreamEvent, S> {
   /** Silences of the pipeline that have passed since, in order of their length. */
   silencesPassed: number
   silenceEpisodes: Episode[]
-  /** The key has an entry in the task's silence queue. */
-  queued: boolean
+  /** Where the key's entry stands in the task's silence queue; an entry at another time is out of date. */
+  queuedAtMs: EpochMs | null
   /** Changed since the last snapshot, since the last view. */
   unsaved: boolean
   unseen: boolean
@@ -81,21 +85,26 @@ export function tailIndex<E>(tail: readonly TailEvent<E>[], eventTimeMs: EpochMs
   return index
 }
 
-/** Moves the base to the mid, and the mid to the head, where enough time or events have passed. */
+/**
+ * Moves the base to the mid, and the mid to the head, where enough time or events have passed since the
+ * mid: so the base trails by one to two allowances, or by half a tail where events come thick and fast.
+ */
 export function advanceBase<E extends StreamEvent, S>(
   slot: KeySlot<E, S>,
   copy: (frame: Frame<S>) => Frame<S>,
 ): void {
-  const full = slot.tail.length >= MAX_TAIL_EVENTS
-  const since = slot.mid === null ? (slot.tail[0]?.eventTimeMs ?? 0) : slot.mid.timeMs
-  if (!full && slot.headTimeMs - since < DISORDER_ALLOWANCE_MS) return
-  if (slot.mid !== null) {
-    slot.base = slot.mid.frame
-    slot.baseTimeMs = slot.mid.timeMs
-    slot.tail.splice(0, slot.mid.index)
+  const { mid, tail, headTimeMs } = slot
+  if (tail.length === 0) return
+  const sinceMs = mid === null ? (tail[0]?.eventTimeMs ?? headTimeMs) : mid.timeMs
+  const events = tail.length - (mid?.index ?? 0)
+  if (events < SEGMENT_EVENTS && headTimeMs - sinceMs < DISORDER_ALLOWANCE_MS) return
+  if (mid !== null) {
+    slot.base = mid.frame
+    slot.baseTimeMs = mid.timeMs
+    tail.splice(0, mid.index)
     forgetSettled(slot)
   }
-  slot.mid = { frame: copy(slot.head), index: slot.tail.length, timeMs: slot.headTimeMs }
+  slot.mid = { frame: copy(slot.head), index: tail.length, timeMs: headTimeMs }
 }
 
 /** Makes the present the base: what comes out of order from before is late. */
@@ -110,14 +119,38 @@ export function settle<E extends StreamEvent, S>(
   forgetSettled(slot)
 }
 
+/**
+ * Makes room in a full tail by moving the base over its older half; `apply` runs an event on the base.
+ * What comes ahead of its time, such as one event from a clock that runs fast, stays in the tail.
+ */
+export function shortenTail<E extends StreamEvent, S>(
+  slot: KeySlot<E, S>,
+  apply: (frame: Frame<S>, entry: TailEvent<E>) => void,
+): void {
+  const { mid } = slot
+  const settled = slot.tail.splice(0, SEGMENT_EVENTS)
+  for (const entry of settled) apply(slot.base, entry)
+  slot.baseTimeMs = settled.at(-1)?.eventTimeMs ?? slot.baseTimeMs
+  slot.mid =
+    mid === null || mid.index <= settled.length
+      ? null
+      : { ...mid, index: mid.index - settled.length }
+  forgetSettled(slot)
+}
+
+/** Drops what no event can change any more: what lies wholly below the base. */
 function forgetSettled<E extends StreamEvent, S>(slot: KeySlot<E, S>): void {
+  const inTail = (offset: number | null): boolean =>
+    slot.tail.some((entry) => entry.offset === offset)
   if (slot.published.length > 0) {
-    slot.published = slot.published.filter(
-      ({ episode }) => episode.endsAtMs === null || episode.updatedAtMs > slot.baseTimeMs,
-    )
+    slot.published = slot.published.filter(({ episode, withdrawn }) => {
+      if (withdrawn) return episode.updatedAtMs >= slot.baseTimeMs && slot.tail.length > 0
+      return episode.endsAtMs === null || inTail(episode.closedBy)
+    })
   }
   if (slot.aliases.size > 0) {
     const known = new Set(slot.published.map(({ episode }) => episode.id))
     for (const [opener, id] of slot.aliases) if (!known.has(id)) slot.aliases.delete(opener)
   }
+  for (const [id, offset] of slot.effects) if (!inTail(offset)) slot.effects.delete(id)
 }

@@ -1,5 +1,5 @@
-// Which key may fall silent next: a binary heap with at most one entry a key. An entry is not moved when
-// the key speaks; it is looked at again when it comes up, so speaking costs nothing.
+// Which key may fall silent next: a binary heap. An entry is not moved when the key speaks; it is looked at
+// again when it comes up, so speaking costs nothing. An entry that must come up earlier is pushed once more.
 
 import type { EpochMs } from '../kernel/time.ts'
 
@@ -20,6 +20,11 @@ export class SilenceQueue {
     return this.#heap[0]?.atMs ?? Number.POSITIVE_INFINITY
   }
 
+  /** Key of the entry that comes first; empty where there is none. */
+  get nextKey(): string {
+    return this.#heap[0]?.key ?? ''
+  }
+
   push(atMs: EpochMs, key: string): void {
     const heap = this.#heap
     const entry = { atMs, key }
@@ -35,7 +40,7 @@ export class SilenceQueue {
     heap[at] = entry
   }
 
-  /** The key that comes first; undefined where the queue is empty. */
+  /** Takes the entry that comes first; undefined where the queue is empty. */
   pop(): string | undefined {
     const heap = this.#heap
     const first = heap[0]

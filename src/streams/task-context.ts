@@ -17,7 +17,8 @@ export interface SharedTables {
 
 export interface ContextSink {
   publish(episode: Episode): void
-  effect(entry: OutboxEntry): void
+  /** Asked for by the event at `offset`; the same effect may be asked for again when history is rewritten. */
+  effect(entry: OutboxEntry, offset: number): void
 }
 
 export class TaskContext<E extends StreamEvent, S> implements KeyContext {
@@ -85,15 +86,15 @@ export class TaskContext<E extends StreamEvent, S> implements KeyContext {
   }
 
   publishEpisode(episode: Episode): void {
+    episode.closedBy = episode.endsAtMs === null ? null : this.offset
     if (this.#rebuilt === null) this.#sink.publish(episode)
     else if (episode.endsAtMs !== null) this.#rebuilt.push(episode)
   }
 
   effect(name: string, payload: OutboxEntry['payload']): void {
-    if (this.#rebuilt !== null) return
     const { topic, partition } = this.#place
     const id = derivedId('effect', topic, partition, this.offset, this.key, name)
-    this.#sink.effect({ id, kind: name, tenantId: this.tenantId, payload })
+    this.#sink.effect({ id, kind: name, tenantId: this.tenantId, payload }, this.offset)
   }
 
   #timers(): readonly EventTimer[] {

@@ -82,10 +82,10 @@ export class TaskHost {
     const name = `${pipeline.name}/${partition}`
     let waitMs = FIRST_RESTART_MS
     while (!signal.aborted) {
-      const runner = new TaskRunner({ ...this.#options, pipeline, topic, partition })
-      this.#runners.set(name, runner)
       const startedMs = clock.monotonicMs()
       try {
+        const runner = new TaskRunner({ ...this.#options, pipeline, topic, partition })
+        this.#runners.set(name, runner)
         const end = await runner.run(signal)
         if (end === 'stopped') return
         logger.warn('task-fenced', { task: name })

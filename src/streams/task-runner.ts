@@ -6,17 +6,21 @@ import type { CheckpointStore, TaskId } from '../ports/checkpoint-store.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { ViewPublisher } from '../ports/views.ts'
-import type { BatchInputs, BatchOutput, BroadcastProgress } from './batch.ts'
+import { type BatchInputs, type BatchOutput, type BroadcastProgress, NO_INPUTS } from './batch.ts'
 import { type CommitObserver, CommitQueue } from './commit-queue.ts'
 import type { AnyPipeline } from './pipeline.ts'
 import { FETCH_BYTES, FETCH_RECORDS, restoreTask } from './restore.ts'
-import { type ReferenceTables, readBroadcast } from './shared-feeds.ts'
-import { type AnyTask, Task } from './task.ts'
+import { MAX_BROADCAST_RECORDS, type ReferenceTables, readBroadcast } from './shared-feeds.ts'
+import { type AnyTask, OUTAGE_SILENCES, outageOf, Task } from './task.ts'
 
 /** How long a task waits for records before it looks at the time. */
 export const TICK_INTERVAL_MS: DurationMs = SECOND_MS
 /** Wall time counts as passed only after this, so that records on their way are read before it. */
 export const TICK_GRACE_MS: DurationMs = 2 * SECOND_MS
+/** Broadcast topics are looked at this often. */
+export const BROADCAST_INTERVAL_MS: DurationMs = SECOND_MS
+/** On a stop, what is processed but not committed is given so long; it stays in the log if that is not enough. */
+export const STOP_PATIENCE_MS: DurationMs = 5 * SECOND_MS
 /** Views of a task are put at most this often, and at most so many keys a time. */
 export const VIEW_INTERVAL_MS: DurationMs = 50
 export const VIEW_BATCH_KEYS = 100
@@ -62,6 +66,8 @@ export interface TaskStatus {
   readonly topic: string
   readonly ready: boolean
   readonly nextOffset: number
+  /** Everything below is archived. */
+  readonly committedOffset: number
   readonly watermarkMs: EpochMs
   readonly keys: number
   readonly queuedBytes: number
@@ -76,6 +82,11 @@ export class TaskRunner {
   #snapshotAtMs: DurationMs = 0
   #snapshotCostMs: DurationMs = 0
   #recordsSinceSnapshot = 0
+  /** Records below were in the log when the task started: they see what was in force before. */
+  #newsFromOffset = 0
+  #broadcastsReadMs: DurationMs = Number.NEGATIVE_INFINITY
+  /** Ticks that would end an outage of ours wait until then; null until the task caught up. */
+  #ticksFromMs: EpochMs | null = null
 
   constructor(options: TaskRunnerOptions) {
     this.#options = options
@@ -94,6 +105,7 @@ export class TaskRunner {
       topic: this.#options.topic,
       ready: this.#queue !== null,
       nextOffset: this.#task.nextOffset,
+      committedOffset: this.#queue?.committedOffset ?? 0,
       watermarkMs: this.#task.watermarkMs,
       keys: this.#task.keys,
       queuedBytes: this.#queue?.bytes ?? 0,
@@ -116,7 +128,7 @@ export class TaskRunner {
       while (!signal.aborted && !queue.fenced) {
         queue.check()
         await this.#step(queue, signal)
-        await queue.room()
+        await queue.room(signal)
       }
       if (!queue.fenced) await this.#finish(queue)
       queue.check()
@@ -132,6 +144,8 @@ export class TaskRunner {
     const { store, log, references, clock, observer } = this.#options
     const startedMs = clock.monotonicMs()
     const claim = await store.claim(this.id)
+    const { endOffset } = await log.bounds(this.#options.topic, this.#options.partition)
+    if (claim.journal.length > 0) this.#newsFromOffset = endOffset
     const rerun = await restoreTask({
       task: this.#task,
       id: this.id,
@@ -139,6 +153,7 @@ export class TaskRunner {
       log,
       store,
       references,
+      signal,
       pause: () => clock.sleep(0),
     })
     if (signal.aborted) return null
@@ -148,30 +163,76 @@ export class TaskRunner {
     observer.taskStarted(this.id, { epoch, nextOffset, rerun, keys: this.#task.keys, elapsedMs })
     this.#snapshotAtMs = clock.monotonicMs()
     this.#recordsSinceSnapshot = rerun
-    this.#queue = new CommitQueue({ task: this.id, epoch, store, clock, observer })
+    this.#queue = new CommitQueue({
+      task: this.id,
+      epoch,
+      nextOffset,
+      store,
+      clock,
+      observer,
+    })
     return this.#queue
   }
 
   async #step(queue: CommitQueue, signal: AbortSignal): Promise<void> {
-    const { log, clock, topic, partition, references } = this.#options
+    const { log, clock, topic, partition } = this.#options
+    await this.#takeNews(queue)
     const beforeReadMs = clock.nowMs()
     const from = this.#task.nextOffset
     const limit = { records: FETCH_RECORDS, bytes: FETCH_BYTES }
     const batch = await log.read(topic, partition, from, limit)
     const idle = batch.records.length === 0 && batch.nextOffset <= from
-    const inputs: BatchInputs = {
-      tickMs: idle ? beforeReadMs - TICK_GRACE_MS : null,
-      references: references.current(),
-      broadcasts: await this.#readBroadcasts(),
+    const tickMs = idle ? await this.#tickAt(beforeReadMs) : null
+    if (!idle || tickMs !== null) {
+      const startedMs = clock.monotonicMs()
+      const inputs = { ...NO_INPUTS, tickMs }
+      const output = this.#task.process(batch.records, batch.nextOffset, inputs)
+      this.#hand(queue, output, startedMs)
     }
-    const startedMs = clock.monotonicMs()
-    const output = this.#task.process(batch.records, batch.nextOffset, inputs)
-    if (!idle || output.journal.length > 0) this.#hand(queue, output, startedMs)
     this.#putViews()
     this.#snapshotWhenDue(queue)
     // Other tasks, the database and the doors get their turn between two batches.
     if (!idle) await clock.sleep(0)
     else await this.#waitForRecords(signal)
+  }
+
+  /**
+   * Takes over new reference tables and broadcasts, in a batch of their own between committed ones: what
+   * was told under the old ones is recorded under them, also where the process dies in between.
+   * While the database is away everything stays as it is.
+   */
+  async #takeNews(queue: CommitQueue): Promise<void> {
+    if (this.#task.nextOffset < this.#newsFromOffset) return
+    const news: BatchInputs = {
+      tickMs: null,
+      references: this.#options.references
+        .current()
+        .filter(({ name, version }) => this.#task.referenceVersion(name) !== version),
+      broadcasts: await this.#readBroadcasts(),
+    }
+    if (news.references.length === 0 && news.broadcasts.length === 0) return
+    if (!(await queue.settled())) return
+    const startedMs = this.#options.clock.monotonicMs()
+    const output = this.#task.process([], this.#task.nextOffset, news)
+    this.#hand(queue, output, startedMs)
+    await queue.settled()
+  }
+
+  /** The tick to apply, if it decides something and nothing that came before it is still to be read. */
+  async #tickAt(nowMs: EpochMs): Promise<EpochMs | null> {
+    const { log, topic, partition, pipeline } = this.#options
+    const tickMs = nowMs - TICK_GRACE_MS
+    const { arrivalClockMs, nextOffset } = this.#task
+    const outageMs = outageOf(pipeline)
+    const quietMs = tickMs - arrivalClockMs
+    if (this.#ticksFromMs === null) {
+      const hadOutage = quietMs >= outageMs && Number.isFinite(quietMs)
+      this.#ticksFromMs = hadOutage ? nowMs + outageMs / OUTAGE_SILENCES : nowMs
+    }
+    if (nowMs < this.#ticksFromMs && quietMs >= outageMs) return null
+    if (!this.#task.tickMatters(tickMs)) return null
+    const { endOffset } = await log.bounds(topic, partition)
+    return endOffset > nextOffset ? null : tickMs
   }
 
   #hand(queue: CommitQueue, output: BatchOutput, startedMs: DurationMs): void {
@@ -204,7 +265,7 @@ export class TaskRunner {
 
   #snapshotWhenDue(queue: CommitQueue): void {
     const { clock } = this.#options
-    if (this.#recordsSinceSnapshot === 0) return
+    if (this.#recordsSinceSnapshot === 0 || queue.snapshotWaits) return
     const nowMs = clock.monotonicMs()
     const sinceMs = nowMs - this.#snapshotAtMs
     const due = this.#recordsSinceSnapshot >= SNAPSHOT_RECORDS || sinceMs >= SNAPSHOT_INTERVAL_MS
@@ -232,21 +293,30 @@ export class TaskRunner {
     await log.waitForRecords(topic, partition, this.#task.nextOffset, { maxWaitMs, signal })
   }
 
+  /** Progress of those broadcast topics that have something new. */
   async #readBroadcasts(): Promise<readonly BroadcastProgress[]> {
-    const { pipeline, log } = this.#options
+    const { pipeline, log, clock } = this.#options
     if (pipeline.broadcasts.length === 0) return []
-    return Promise.all(
+    const nowMs = clock.monotonicMs()
+    if (nowMs - this.#broadcastsReadMs < BROADCAST_INTERVAL_MS) return []
+    const read = await Promise.all(
       pipeline.broadcasts.map(({ topic }) =>
         readBroadcast(log, topic, this.#task.broadcastOffset(topic)),
       ),
     )
+    const more = read.some(({ records }) => records.length >= MAX_BROADCAST_RECORDS)
+    if (!more) this.#broadcastsReadMs = nowMs
+    return read.filter(({ topic, nextOffset }) => nextOffset > this.#task.broadcastOffset(topic))
   }
 
   /** A snapshot at the end makes the next start quick. */
   async #finish(queue: CommitQueue): Promise<void> {
-    if (this.#recordsSinceSnapshot > 0) {
+    if (this.#recordsSinceSnapshot > 0 && !queue.snapshotWaits) {
       this.#takeSnapshot(queue, this.#options.clock.monotonicMs())
     }
-    await queue.drained()
+    const over = new AbortController()
+    const patience = this.#options.clock.sleep(STOP_PATIENCE_MS, over.signal)
+    await Promise.race([queue.drained(), patience])
+    over.abort()
   }
 }

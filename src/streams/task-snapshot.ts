@@ -11,11 +11,12 @@ import type { StreamEvent } from './topic.ts'
 import type { WindowsState } from './windows.ts'
 
 /** Snapshot key of what belongs to the partition and to no key. */
-export const PARTITION_KEY = ''
+export const PARTITION_KEY = '\u001f'
 
 export interface PartitionState {
   readonly stateFormat: number
   readonly arrivalClockMs: EpochMs
+  readonly lastArrivalMs: EpochMs
   readonly tickMs: EpochMs
   readonly newestEventMs: EpochMs
   readonly windows: readonly (readonly [string, readonly (readonly [string, WindowsState])[]])[]
@@ -33,6 +34,7 @@ interface SlotState<E, S> {
   readonly e: readonly (readonly [E, EpochMs, number, EpochMs])[]
   readonly p: readonly PublishedEpisode[]
   readonly a: readonly (readonly [string, string])[]
+  readonly o: readonly (readonly [string, number])[]
   readonly r: readonly [string, number] | null
   readonly l: readonly [EpochMs, number]
   readonly s: readonly [EpochMs | null, number, readonly Episode[]]
@@ -56,6 +58,7 @@ export function encodeSlot<E extends StreamEvent, S>(
     e: slot.tail.map((each) => [each.event, each.eventTimeMs, each.offset, each.receivedAtMs]),
     p: slot.published,
     a: [...slot.aliases],
+    o: [...slot.effects],
     r: slot.recentIds?.encode() ?? null,
     l: [slot.lastReceivedAtMs, slot.lastOffset],
     s: [slot.silentSinceMs, slot.silencesPassed, slot.silenceEpisodes],
@@ -85,13 +88,14 @@ export function decodeSlot<E extends StreamEvent, S>(
     tail: state.e.map(tailEvent),
     published: [...state.p],
     aliases: new Map(state.a),
+    effects: new Map(state.o),
     recentIds: state.r === null ? null : RecentIds.decode(state.r),
     lastReceivedAtMs: state.l[0],
     lastOffset: state.l[1],
     silentSinceMs: state.s[0],
     silencesPassed: state.s[1],
     silenceEpisodes: [...state.s[2]],
-    queued: false,
+    queuedAtMs: null,
     unsaved: false,
     unseen: false,
   }
@@ -120,6 +124,7 @@ export function decodePartition<E extends StreamEvent, S>(
   return {
     ...state,
     arrivalClockMs: state.arrivalClockMs ?? Number.NEGATIVE_INFINITY,
+    lastArrivalMs: state.lastArrivalMs ?? Number.NEGATIVE_INFINITY,
     newestEventMs: state.newestEventMs ?? Number.NEGATIVE_INFINITY,
   }
 }

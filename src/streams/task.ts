@@ -4,6 +4,7 @@
 
 import { assert } from '../kernel/errors.ts'
 import { derivedId } from '../kernel/ids.ts'
+import type { Result } from '../kernel/result.ts'
 import type { DurationMs, EpochMs } from '../kernel/time.ts'
 import type { Alert } from '../ports/alert.ts'
 import type { ArchiveEncoder, EventFlag } from '../ports/archive.ts'
@@ -17,17 +18,27 @@ import type {
 import type { LogRecord } from '../ports/log.ts'
 import type { ViewEntry } from '../ports/views.ts'
 import { type BatchInputs, type BatchOutput, noCounts } from './batch.ts'
-import { decodeRecord } from './decode.ts'
-import { type Cause, type Episode, reconcile, toAlert } from './episode.ts'
+import { type DecodeProblem, decodeRecord } from './decode.ts'
+import {
+  type Cause,
+  type Episode,
+  episodeId,
+  type PublishedEpisode,
+  reconcile,
+  splitEpisodeId,
+  toAlert,
+} from './episode.ts'
 import {
   advanceBase,
   type Frame,
   type KeySlot,
+  MAX_TAIL_EVENTS,
   settle,
+  shortenTail,
   type TailEvent,
   tailIndex,
 } from './key-slot.ts'
-import type { Pipeline } from './pipeline.ts'
+import type { AnyPipeline, Pipeline } from './pipeline.ts'
 import { RecentIds } from './recent-ids.ts'
 import { SilenceQueue } from './silence-queue.ts'
 import { openerOf, TaskContext } from './task-context.ts'
@@ -39,10 +50,15 @@ import {
   PARTITION_KEY,
 } from './task-snapshot.ts'
 import type { StreamEvent } from './topic.ts'
-import { PanedWindow } from './windows.ts'
+import { PanedWindow, type WindowDefinition } from './windows.ts'
 
 /** A device clock further ahead of the arrival than this is not believed. */
 export const FUTURE_TOLERANCE_MS: DurationMs = 5 * 60_000
+/**
+ * Where a whole partition was quiet for so many times the shortest silence, it is we who did not hear: the
+ * silences of its keys begin anew with the first record.
+ */
+export const OUTAGE_SILENCES = 2
 /** A partition without events for so long no longer holds the watermark back. */
 export const IDLE_TIMEOUT_MS: DurationMs = 60_000
 export const DEFAULT_TENANT = 'default'
@@ -59,6 +75,8 @@ export interface TaskOptions<E extends StreamEvent, S> {
   readonly topic: string
   readonly partition: number
   readonly encoder: ArchiveEncoder<E>
+  /** Reads a record's event; where absent, its bytes are JSON of the topic. */
+  readonly decode?: (record: LogRecord) => Result<E, DecodeProblem>
 }
 
 export class Task<E extends StreamEvent, S> {
@@ -66,6 +84,7 @@ export class Task<E extends StreamEvent, S> {
   readonly topic: string
   readonly partition: number
   readonly #encoder: ArchiveEncoder<E>
+  readonly #decode: (record: LogRecord) => Result<E, DecodeProblem>
   readonly #slots = new Map<string, KeySlot<E, S>>()
   readonly #windows = new Map<string, readonly PanedWindow<E>[]>()
   readonly #references = new Map<string, unknown>()
@@ -80,7 +99,10 @@ export class Task<E extends StreamEvent, S> {
   #forgotten: string[] = []
   #unseen: KeySlot<E, S>[] = []
   #nextOffset = 0
+  /** Wall time as far as records and ticks tell. */
   #arrivalClockMs: EpochMs = NO_TIME
+  /** Arrival of the newest record. */
+  #lastArrivalMs: EpochMs = NO_TIME
   #tickMs: EpochMs = 0
   #newestEventMs: EpochMs = NO_TIME
   #nextWindowCheckMs: EpochMs = NO_TIME
@@ -101,7 +123,12 @@ export class Task<E extends StreamEvent, S> {
     this.topic = options.topic
     this.partition = options.partition
     this.#encoder = options.encoder
+    const { topic } = options.pipeline
+    this.#decode = options.decode ?? ((record) => decodeRecord(record, topic))
     const { pipeline } = options
+    for (const { afterMs } of pipeline.silences) {
+      assert(afterMs < pipeline.forgetAfterMs, `${pipeline.name}: a key is forgotten while silent.`)
+    }
     this.#copy = (frame) => ({ state: pipeline.copyState(frame.state), timers: frame.timers })
     this.#widestAllowanceMs = Math.max(0, ...pipeline.windows.map((each) => each.allowanceMs))
     for (const broadcast of pipeline.broadcasts) {
@@ -113,7 +140,7 @@ export class Task<E extends StreamEvent, S> {
       { references: this.#references, broadcasts: this.#broadcasts },
       {
         publish: (episode) => this.#publish(episode),
-        effect: (entry) => this.#outbox.push(entry),
+        effect: (entry, offset) => this.#askFor(entry, offset),
       },
     )
   }
@@ -124,6 +151,16 @@ export class Task<E extends StreamEvent, S> {
 
   get keys(): number {
     return this.#slots.size
+  }
+
+  /** Wall time as far as records and ticks have told; −∞ before the first. */
+  get arrivalClockMs(): EpochMs {
+    return this.#arrivalClockMs
+  }
+
+  /** Version of a reference table that events see now; undefined before the first. */
+  referenceVersion(name: string): number | undefined {
+    return this.#referenceVersions[name]
   }
 
   /** Next record to apply from a broadcast topic. */
@@ -138,14 +175,14 @@ export class Task<E extends StreamEvent, S> {
 
   /** Everything before this event time is taken to have arrived. */
   get watermarkMs(): EpochMs {
-    return this.#newestEventMs === NO_TIME ? 0 : this.#newestEventMs - this.#widestAllowanceMs
+    return Math.max(0, this.#newestEventMs - this.#widestAllowanceMs)
   }
 
   /** True where applying this tick would decide something; other ticks need not be kept. */
   tickMatters(tickMs: EpochMs): boolean {
-    if (this.#silences.nextAtMs <= tickMs) return true
+    if (this.#nextSilenceBy(tickMs) !== undefined) return true
     const idleMs = tickMs - IDLE_TIMEOUT_MS
-    if (this.#arrivalClockMs > idleMs || idleMs <= this.#newestEventMs) return false
+    if (this.#lastArrivalMs > idleMs || idleMs <= this.#newestEventMs) return false
     for (const windows of this.#windows.values()) {
       for (const window of windows) {
         if (window.wouldFinish(idleMs - window.definition.allowanceMs)) return true
@@ -303,10 +340,10 @@ export class Task<E extends StreamEvent, S> {
   }
 
   #applyTick(tickMs: EpochMs): void {
-    const lastArrivalMs = this.#arrivalClockMs
     this.#tickMs = tickMs
     this.#advanceArrival(tickMs)
-    if (lastArrivalMs <= tickMs - IDLE_TIMEOUT_MS) this.#advanceEventTime(tickMs - IDLE_TIMEOUT_MS)
+    const idleMs = tickMs - IDLE_TIMEOUT_MS
+    if (this.#lastArrivalMs <= idleMs) this.#advanceEventTime(idleMs)
   }
 
   #journalEntry(): JournalEntry {
@@ -319,12 +356,14 @@ export class Task<E extends StreamEvent, S> {
   }
 
   #handle(record: LogRecord): void {
+    this.#forgiveOutage(record.receivedAtMs)
     this.#advanceArrival(record.receivedAtMs)
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, record.receivedAtMs)
     if (this.pipeline.readDeadLetter !== undefined) {
       if (!this.#restoring) this.#deadLetters.push(this.pipeline.readDeadLetter(record, this))
       return
     }
-    const decoded = decodeRecord(record, this.pipeline.topic)
+    const decoded = this.#decode(record)
     if (!decoded.ok) {
       this.#counts.rejected++
       this.#deadLetters.push({
@@ -362,7 +401,6 @@ export class Task<E extends StreamEvent, S> {
     this.#cause = record
     const future = event.recordedAtMs > record.receivedAtMs + FUTURE_TOLERANCE_MS
     const eventTimeMs = future ? record.receivedAtMs : event.recordedAtMs
-    this.#heard(slot, record, eventTimeMs)
     if (event.eventId !== null) {
       slot.recentIds ??= new RecentIds()
       if (slot.recentIds.seen(event.eventId)) {
@@ -370,13 +408,15 @@ export class Task<E extends StreamEvent, S> {
         return future ? FUTURE_DUPLICATE : DUPLICATE
       }
     }
+    this.#heard(slot, record, eventTimeMs)
     const late = !this.#place(slot, { event, eventTimeMs, ...placeOf(record) })
     if (future) {
       this.#counts.future++
       return FUTURE
     }
     this.#addToWindows(slot, event, eventTimeMs)
-    if (eventTimeMs > this.#newestEventMs) this.#advanceEventTime(eventTimeMs)
+    // A clock that runs ahead, though not so far that it is disbelieved, makes nobody else late.
+    this.#advanceEventTime(Math.min(eventTimeMs, record.receivedAtMs))
     if (!late) return null
     this.#counts.late++
     return LATE
@@ -385,7 +425,7 @@ export class Task<E extends StreamEvent, S> {
   #slotOf(key: string, record: LogRecord): KeySlot<E, S> {
     const scoped = scopedKey(record.tenantId, key)
     const known = this.#slots.get(scoped)
-    if (known !== undefined && !this.#isForgettable(known, record.receivedAtMs)) return known
+    if (known !== undefined && !this.#isForgettable(known)) return known
     const head: Frame<S> = { state: this.pipeline.newState(key), timers: [] }
     const slot: KeySlot<E, S> = {
       key,
@@ -398,13 +438,14 @@ export class Task<E extends StreamEvent, S> {
       tail: [],
       published: [],
       aliases: new Map(),
+      effects: new Map(),
       recentIds: null,
       lastReceivedAtMs: record.receivedAtMs,
       lastOffset: record.offset,
       silentSinceMs: null,
       silencesPassed: 0,
       silenceEpisodes: [],
-      queued: known?.queued ?? false,
+      queuedAtMs: known?.queuedAtMs ?? null,
       unsaved: false,
       unseen: false,
     }
@@ -424,8 +465,9 @@ export class Task<E extends StreamEvent, S> {
     if (inTime) this.#queueSilence(slot)
     for (const episode of slot.silenceEpisodes) {
       episode.status = 'resolved'
-      episode.endsAtMs = record.receivedAtMs
-      episode.updatedAtMs = record.receivedAtMs
+      episode.endsAtMs = Math.max(episode.startsAtMs, record.receivedAtMs)
+      episode.updatedAtMs = episode.endsAtMs
+      episode.closedBy = record.offset
       this.#publish(episode)
       slot.published = slot.published.filter((known) => known.episode.id !== episode.id)
     }
@@ -438,12 +480,14 @@ export class Task<E extends StreamEvent, S> {
   #place(slot: KeySlot<E, S>, entry: TailEvent<E>): boolean {
     if (entry.eventTimeMs >= slot.headTimeMs) {
       advanceBase(slot, this.#copy)
+      this.#makeRoom(slot)
       slot.tail.push(entry)
       slot.headTimeMs = entry.eventTimeMs
       this.#context.enter(slot, slot.head)
       this.#apply(slot.head, entry)
       return true
     }
+    this.#makeRoom(slot)
     if (entry.eventTimeMs < slot.baseTimeMs) return false
     this.#counts.reordered++
     const index = tailIndex(slot.tail, entry.eventTimeMs)
@@ -453,9 +497,14 @@ export class Task<E extends StreamEvent, S> {
     }
     const closed: Episode[] = []
     this.#rebuild(slot, closed)
-    const open = this.pipeline.openEpisodes(slot.head.state)
-    this.#amend(slot, [...closed, ...open, ...slot.silenceEpisodes])
+    this.#amend(slot, [...closed, ...this.pipeline.openEpisodes(slot.head.state)])
     return true
+  }
+
+  #makeRoom(slot: KeySlot<E, S>): void {
+    if (slot.tail.length < MAX_TAIL_EVENTS) return
+    this.#context.enterRebuild(slot, slot.base, [])
+    shortenTail(slot, (frame, entry) => this.#apply(frame, entry))
   }
 
   #apply(frame: Frame<S>, entry: TailEvent<E>): void {
@@ -492,25 +541,37 @@ export class Task<E extends StreamEvent, S> {
   }
 
   #amend(slot: KeySlot<E, S>, recomputed: readonly Episode[]): void {
-    const { amended, opened, withdrawn } = reconcile(slot.published, recomputed)
-    for (const { episode, before } of amended) {
-      if (episode.openedBy !== before.episode.openedBy) {
-        slot.aliases.set(openerOf(episode), episode.id)
-      }
-    }
-    const changes = [...amended.map(({ episode }) => episode), ...opened]
+    const cause = this.#cause.offset
+    const { amended, opened, withdrawn, renamed } = reconcile(
+      slot.published,
+      recomputed,
+      (episode) => splitEpisodeId(this, episode, cause),
+    )
+    const changes = [...amended, ...opened]
     for (const episode of changes.sort((a, b) => a.startsAtMs - b.startsAtMs)) {
       this.#publish(episode)
     }
-    for (const { episode, revision } of withdrawn) {
-      slot.published = slot.published.filter((known) => known.episode.id !== episode.id)
-      const ended = {
-        ...episode,
-        status: 'resolved' as const,
-        endsAtMs: episode.startsAtMs,
-      }
-      this.#emit({ episode: ended, revision: revision + 1 }, true)
+    for (const known of withdrawn) this.#withdraw(slot, known)
+    if (!renamed) return
+    for (const episode of recomputed) {
+      if (episode.id === episodeId(this, episode)) slot.aliases.delete(openerOf(episode))
+      else slot.aliases.set(openerOf(episode), episode.id)
     }
+    // Once more, so that the mid holds the ids that were published too.
+    this.#rebuild(slot, [])
+  }
+
+  #withdraw(slot: KeySlot<E, S>, known: PublishedEpisode): void {
+    const episode: Episode = {
+      ...known.episode,
+      status: 'resolved',
+      endsAtMs: known.episode.startsAtMs,
+      updatedAtMs: slot.headTimeMs,
+      closedBy: this.#cause.offset,
+    }
+    const withdrawn = { episode, revision: known.revision + 1, withdrawn: true }
+    slot.published = slot.published.map((each) => (each === known ? withdrawn : each))
+    this.#emit(withdrawn)
   }
 
   #publish(episode: Episode): void {
@@ -518,28 +579,60 @@ export class Task<E extends StreamEvent, S> {
     assert(slot !== null, 'An episode was published outside of an event.')
     const index = slot.published.findIndex((known) => known.episode.id === episode.id)
     const revision = (slot.published[index]?.revision ?? 0) + 1
-    const published = { episode: { ...episode }, revision }
+    const published = { episode: { ...episode }, revision, withdrawn: false }
     if (index === -1) slot.published.push(published)
     else slot.published[index] = published
-    this.#emit(published, false)
+    this.#emit(published)
   }
 
-  #emit(published: { episode: Episode; revision: number }, withdrawn: boolean): void {
-    this.#alerts.push(toAlert(this, published, this.#cause, { withdrawn }))
+  #emit(published: PublishedEpisode): void {
+    this.#alerts.push(toAlert(this, published, this.#cause))
   }
 
-  /** Moves the arrival clock and lets keys fall silent whose time is up. */
+  #askFor(entry: OutboxEntry, offset: number): void {
+    const slot = this.#slot
+    assert(slot !== null, 'An effect was asked for outside of an event.')
+    if (slot.effects.has(entry.id)) return
+    slot.effects.set(entry.id, offset)
+    this.#outbox.push(entry)
+  }
+
+  #forgiveOutage(nowMs: EpochMs): void {
+    const outageMs = outageOf(this.pipeline)
+    if (nowMs - this.#arrivalClockMs < outageMs || this.#arrivalClockMs === NO_TIME) return
+    for (const slot of this.#slots.values()) {
+      if (slot.silentSinceMs === null || slot.silencesPassed > 0) continue
+      slot.silentSinceMs = nowMs
+      this.#markUnsaved(slot)
+    }
+  }
+
+  /** Moves the arrival clock and lets keys fall silent whose time is up, in the order of their time. */
   #advanceArrival(nowMs: EpochMs): void {
     if (nowMs <= this.#arrivalClockMs) return
     this.#arrivalClockMs = nowMs
-    while (this.#silences.nextAtMs <= nowMs) {
-      const key = this.#silences.pop()
-      const slot = key === undefined ? undefined : this.#slots.get(key)
-      if (slot !== undefined) {
-        slot.queued = false
-        if (this.#silenceDueMs(slot) <= nowMs) this.#fallSilent(slot)
-        this.#queueSilence(slot)
-      }
+    for (;;) {
+      const slot = this.#nextSilenceBy(nowMs)
+      if (slot === undefined) return
+      this.#silences.pop()
+      slot.queuedAtMs = null
+      this.#fallSilent(slot)
+      this.#queueSilence(slot)
+    }
+  }
+
+  /** The key that falls silent first, at or before the time given; entries out of date are put right on the way. */
+  #nextSilenceBy(nowMs: EpochMs): KeySlot<E, S> | undefined {
+    for (;;) {
+      const atMs = this.#silences.nextAtMs
+      if (atMs > nowMs) return undefined
+      const slot = this.#slots.get(this.#silences.nextKey)
+      const current = slot?.queuedAtMs === atMs ? slot : undefined
+      if (current !== undefined && this.#silenceDueMs(current) <= atMs) return current
+      this.#silences.pop()
+      if (current === undefined) continue
+      current.queuedAtMs = null
+      this.#queueSilence(current)
     }
   }
 
@@ -551,10 +644,9 @@ export class Task<E extends StreamEvent, S> {
   }
 
   #queueSilence(slot: KeySlot<E, S>): void {
-    if (slot.queued) return
     const dueMs = this.#silenceDueMs(slot)
-    if (dueMs === Number.POSITIVE_INFINITY) return
-    slot.queued = true
+    if (dueMs >= (slot.queuedAtMs ?? Number.POSITIVE_INFINITY)) return
+    slot.queuedAtMs = dueMs
     this.#silences.push(dueMs, scopedKey(slot.tenantId, slot.key))
   }
 
@@ -583,12 +675,21 @@ export class Task<E extends StreamEvent, S> {
     if (this.pipeline.windows.length === 0) return
     let windows = this.#windows.get(slot.tenantId)
     if (windows === undefined) {
-      windows = this.pipeline.windows.map((definition) => new PanedWindow(definition))
+      windows = this.pipeline.windows.map((definition) => this.#newWindow(definition))
       this.#windows.set(slot.tenantId, windows)
     }
     for (const window of windows) {
       if (!window.add(slot.key, event, eventTimeMs)) this.#counts.unwindowed++
     }
+  }
+
+  /** Of a tenant that comes later than others: what is over for them is over for it. */
+  #newWindow(definition: WindowDefinition<E>): PanedWindow<E> {
+    const window = new PanedWindow(definition)
+    if (this.#newestEventMs !== NO_TIME) {
+      window.beginAt(this.#newestEventMs - definition.allowanceMs)
+    }
+    return window
   }
 
   /** Finishes windows at the very event that passes their end, so that batches don't matter. */
@@ -599,7 +700,8 @@ export class Task<E extends StreamEvent, S> {
     let nextMs = Number.POSITIVE_INFINITY
     for (const { slideMs, allowanceMs } of this.pipeline.windows) {
       const watermarkMs = newestMs - allowanceMs
-      nextMs = Math.min(nextMs, watermarkMs - (watermarkMs % slideMs) + slideMs + allowanceMs)
+      const boundaryMs = Math.floor(watermarkMs / slideMs) * slideMs
+      nextMs = Math.min(nextMs, boundaryMs + slideMs + allowanceMs)
     }
     this.#nextWindowCheckMs = nextMs
     this.#collectWindows(newestMs)
@@ -640,9 +742,9 @@ export class Task<E extends StreamEvent, S> {
     return output
   }
 
-  #isForgettable(slot: KeySlot<E, S>, nowMs: EpochMs): boolean {
+  #isForgettable(slot: KeySlot<E, S>): boolean {
     return (
-      nowMs - slot.lastReceivedAtMs > this.pipeline.forgetAfterMs &&
+      this.#arrivalClockMs - slot.lastReceivedAtMs > this.pipeline.forgetAfterMs &&
       slot.silenceEpisodes.length === 0 &&
       this.pipeline.openEpisodes(slot.head.state).length === 0
     )
@@ -654,7 +756,7 @@ export class Task<E extends StreamEvent, S> {
     if (nowMs - this.#sweptAtMs < this.pipeline.forgetAfterMs / 10) return
     this.#sweptAtMs = nowMs
     for (const [key, slot] of this.#slots) {
-      if (!this.#isForgettable(slot, nowMs)) continue
+      if (!this.#isForgettable(slot)) continue
       this.#slots.delete(key)
       this.#forgotten.push(key)
     }
@@ -667,6 +769,7 @@ export class Task<E extends StreamEvent, S> {
     return encodePartition({
       stateFormat: this.pipeline.stateFormat,
       arrivalClockMs: this.#arrivalClockMs,
+      lastArrivalMs: this.#lastArrivalMs,
       tickMs: this.#tickMs,
       newestEventMs: this.#newestEventMs,
       windows: [...this.#windows].map(([tenantId, windows]) => [
@@ -684,6 +787,7 @@ export class Task<E extends StreamEvent, S> {
   #decodePartition(text: string): void {
     const state = decodePartition(text, this.pipeline)
     this.#arrivalClockMs = state.arrivalClockMs
+    this.#lastArrivalMs = state.lastArrivalMs
     this.#tickMs = state.tickMs
     this.#newestEventMs = state.newestEventMs
     this.#windows.clear()
@@ -719,11 +823,21 @@ export class Task<E extends StreamEvent, S> {
 // biome-ignore lint/suspicious/noExplicitAny: the runner passes event and state through without looking.
 export type AnyTask = Task<any, any>
 
+/** Quiet of a whole partition that counts as an outage of ours; infinite where no silence is watched for. */
+export function outageOf(pipeline: AnyPipeline): DurationMs {
+  const shortest = pipeline.silences[0]
+  return shortest === undefined ? Number.POSITIVE_INFINITY : OUTAGE_SILENCES * shortest.afterMs
+}
+
 function placeOf(record: LogRecord): Pick<LogRecord, 'offset' | 'receivedAtMs'> {
   return { offset: record.offset, receivedAtMs: record.receivedAtMs }
 }
 
+/** No event key and no tenant's name begins with it, or it is doubled. */
+const TENANT_MARK = '\u001f'
+
 /** Keys of different tenants never meet, even where they are spelled alike. */
 export function scopedKey(tenantId: string, key: string): string {
-  return tenantId === DEFAULT_TENANT ? key : `${tenantId}\u0000${key}`
+  if (tenantId !== DEFAULT_TENANT) return `${TENANT_MARK}${tenantId}${TENANT_MARK}${key}`
+  return key.startsWith(TENANT_MARK) ? `${TENANT_MARK}${TENANT_MARK}${key}` : key
 }

@@ -8,10 +8,11 @@ import type { StreamEvent } from './topic.ts'
 
 export type Aggregate<E> =
   | { readonly kind: 'count' }
+  /** A sum is exact to the sixth decimal, in whatever order the values come. */
   | { readonly kind: 'sum' | 'minimum' | 'maximum'; value(event: E): number | null }
   /** How many different keys. */
   | { readonly kind: 'distinct-keys' }
-  /** How many different keys for each value of a label, the latest label of a key counting. */
+  /** How many different keys for each value of a label, the latest label of a key in event time counting. */
   | { readonly kind: 'keys-by-label'; label(event: E): string | null }
 
 export interface WindowDefinition<E extends StreamEvent> {
@@ -28,8 +29,9 @@ export interface WindowDefinition<E extends StreamEvent> {
 }
 
 /** JSON-able partial result of one aggregate in one pane. */
-type Partial = number | null | readonly string[] | Readonly<Record<string, string>>
-type Cell = number | null | Set<string> | Map<string, string>
+type Partial = number | null | readonly string[] | Readonly<Record<string, Labelled>>
+type Labelled = readonly [label: string, atMs: EpochMs]
+type Cell = number | null | Set<string> | Map<string, Labelled>
 type Pane = Map<string, Cell[]>
 
 export interface WindowsState {
@@ -41,6 +43,8 @@ export interface WindowsState {
   readonly finalUntilMs: EpochMs | null
 }
 
+/** Sums are kept in whole millionths: adding integers gives the same in any order. */
+const SUM_STEPS = 1_000_000
 /** Panes kept for one window of one partition; the oldest are dropped beyond it. */
 export const MAX_PANES = 10_000
 
@@ -65,15 +69,23 @@ export class PanedWindow<E extends StreamEvent> {
     this.#aggregates = Object.entries(definition.values)
   }
 
+  /** Windows that end by this watermark are over before anything is added. */
+  beginAt(watermarkMs: EpochMs): void {
+    this.#finalUntilMs = this.#finalBoundary(watermarkMs)
+  }
+
   /** Returns false where the event came too late even for an amendment. */
   add(key: string, event: E, eventTimeMs: EpochMs): boolean {
     const { slideMs, amendableForMs } = this.definition
     const paneMs = eventTimeMs - (eventTimeMs % slideMs)
     if (this.#finalUntilMs !== null && paneMs < this.#finalUntilMs - amendableForMs) return false
     const cells = this.#cells(this.#pane(paneMs), this.definition.group(event))
+    const from = { key, event, eventTimeMs }
     for (let index = 0; index < this.#aggregates.length; index++) {
       const aggregate = this.#aggregates[index]?.[1]
-      if (aggregate !== undefined) cells[index] = addTo(cells[index] ?? null, aggregate, key, event)
+      if (aggregate !== undefined) {
+        cells[index] = addTo(cells[index] ?? null, aggregate, from)
+      }
     }
     if (this.#finalUntilMs !== null && paneMs < this.#finalUntilMs) this.#amend(paneMs)
     return true
@@ -157,7 +169,8 @@ export class PanedWindow<E extends StreamEvent> {
   }
 
   #finalBoundary(watermarkMs: EpochMs): EpochMs {
-    return watermarkMs - (watermarkMs % this.definition.slideMs)
+    const { slideMs } = this.definition
+    return Math.floor(watermarkMs / slideMs) * slideMs
   }
 
   #pane(paneMs: EpochMs): Pane {
@@ -215,7 +228,10 @@ export class PanedWindow<E extends StreamEvent> {
         startMs,
         endMs: startMs + sizeMs,
         values: Object.fromEntries(
-          this.#aggregates.map(([field], index) => [field, shownCell(cells[index] ?? null)]),
+          this.#aggregates.map(([field], index) => [
+            field,
+            shownCell(cells[index] ?? null, this.#aggregates[index]?.[1].kind),
+          ]),
         ),
         revision: 1 + (this.#amendments.get(startMs) ?? 0),
         final,
@@ -246,20 +262,26 @@ function emptyCell<E>(aggregate: Aggregate<E>): Cell {
   }
 }
 
-function addTo<E>(cell: Cell, aggregate: Aggregate<E>, key: string, event: E): Cell {
+function addTo<E>(
+  cell: Cell,
+  aggregate: Aggregate<E>,
+  from: { readonly key: string; readonly event: E; readonly eventTimeMs: EpochMs },
+): Cell {
   switch (aggregate.kind) {
     case 'count':
       return (cell as number) + 1
     case 'sum':
-      return (cell as number) + (aggregate.value(event) ?? 0)
+      return (cell as number) + Math.round((aggregate.value(from.event) ?? 0) * SUM_STEPS)
     case 'minimum':
     case 'maximum':
-      return extreme(aggregate.kind, cell as number | null, aggregate.value(event))
+      return extreme(aggregate.kind, cell as number | null, aggregate.value(from.event))
     case 'distinct-keys':
-      return (cell as Set<string>).add(key)
+      return (cell as Set<string>).add(from.key)
     case 'keys-by-label': {
-      const label = aggregate.label(event)
-      return label === null ? cell : (cell as Map<string, string>).set(key, label)
+      const label = aggregate.label(from.event)
+      if (label !== null)
+        setLabel(cell as Map<string, Labelled>, from.key, [label, from.eventTimeMs])
+      return cell
     }
   }
 }
@@ -277,12 +299,20 @@ function mergeCells<E>(into: Cell, from: Cell, aggregate: Aggregate<E>): Cell {
       return into
     }
     case 'keys-by-label': {
-      for (const [key, label] of from as Map<string, string>) {
-        ;(into as Map<string, string>).set(key, label)
+      for (const [key, labelled] of from as Map<string, Labelled>) {
+        setLabel(into as Map<string, Labelled>, key, labelled)
       }
       return into
     }
   }
+}
+
+/** The latest wins; of two at one moment the one that sorts last, so that their order does not matter. */
+function setLabel(cell: Map<string, Labelled>, key: string, labelled: Labelled): void {
+  const known = cell.get(key)
+  const [label, atMs] = labelled
+  if (known !== undefined && (known[1] > atMs || (known[1] === atMs && known[0] >= label))) return
+  cell.set(key, labelled)
 }
 
 function extreme(
@@ -296,12 +326,14 @@ function extreme(
 }
 
 /** As it stands in a result: sets as their size, labels as a count of keys each. */
-function shownCell(cell: Cell): unknown {
+function shownCell(cell: Cell, kind: Aggregate<unknown>['kind'] | undefined): unknown {
   if (cell instanceof Set) return cell.size
-  if (!(cell instanceof Map)) return cell
-  const counts: Record<string, number> = {}
-  for (const label of [...cell.values()].sort()) counts[label] = (counts[label] ?? 0) + 1
-  return counts
+  if (!(cell instanceof Map)) return kind === 'sum' && cell !== null ? cell / SUM_STEPS : cell
+  const counts = new Map<string, number>()
+  for (const [label] of [...cell.values()].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    counts.set(label, (counts.get(label) ?? 0) + 1)
+  }
+  return Object.fromEntries(counts)
 }
 
 function encodeCell(cell: Cell): Partial {
@@ -316,7 +348,7 @@ function decodeCell(partial: Partial): Cell {
 }
 
 function isList(
-  partial: readonly string[] | Readonly<Record<string, string>>,
+  partial: readonly string[] | Readonly<Record<string, Labelled>>,
 ): partial is readonly string[] {
   return Array.isArray(partial)
 }

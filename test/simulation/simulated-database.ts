@@ -1,0 +1,188 @@
+// A checkpoint store in memory with the rules of the real one: one transaction a commit, fenced by epoch
+// and offset, and nothing written where the fence says no.
+
+import { PlatformError } from '../../src/kernel/errors.ts'
+import type { Alert } from '../../src/ports/alert.ts'
+import type { ArchivedEvent, ArchiveTable } from '../../src/ports/archive.ts'
+import type {
+  Checkpoint,
+  CheckpointStore,
+  Claim,
+  CommitOutcome,
+  DeadLetter,
+  JournalEntry,
+  OutboxEntry,
+  Snapshot,
+  SnapshotEntry,
+  TaskId,
+  WindowResult,
+} from '../../src/ports/checkpoint-store.ts'
+import { type MemoryRow, memoryEncoder, rowsOf } from './memory-encoder.ts'
+
+/** Snapshot entries that one read brings. */
+const SNAPSHOT_PAGE = 3
+
+export interface TaskRow {
+  epoch: number
+  nextOffset: number
+  watermarkMs: number
+  snapshotOffset: number
+  readonly snapshot: Map<string, string>
+  readonly journal: Map<number, JournalEntry>
+}
+
+export const nameOf = ({ pipeline, partition }: TaskId): string => `${pipeline}/${partition}`
+
+/** What survives every crash. */
+export class SimulatedDatabase {
+  readonly tasks = new Map<string, TaskRow>()
+  /** Rows by table, partition and offset. */
+  readonly archive = new Map<string, MemoryRow>()
+  readonly alerts = new Map<string, Alert>()
+  /** By id and revision. */
+  readonly transitions = new Map<string, Alert>()
+  readonly deadLetters = new Map<string, DeadLetter>()
+  readonly outbox = new Map<string, OutboxEntry>()
+  /** By window, tenant, start, group and partition. */
+  readonly windows = new Map<string, WindowResult>()
+
+  taskOf(id: TaskId): TaskRow {
+    let row = this.tasks.get(nameOf(id))
+    if (row === undefined) {
+      row = {
+        epoch: 0,
+        nextOffset: 0,
+        watermarkMs: 0,
+        snapshotOffset: 0,
+        snapshot: new Map(),
+        journal: new Map(),
+      }
+      this.tasks.set(nameOf(id), row)
+    }
+    return row
+  }
+
+  claim(id: TaskId): Claim {
+    const row = this.taskOf(id)
+    row.epoch++
+    const { epoch, nextOffset, watermarkMs, snapshotOffset } = row
+    const journal = this.journal(id)
+    const first = journal.findLastIndex((entry) => entry.offset < snapshotOffset)
+    return {
+      epoch,
+      nextOffset,
+      watermarkMs,
+      snapshotOffset,
+      journal: journal.slice(Math.max(0, first)),
+    }
+  }
+
+  journal(id: TaskId): readonly JournalEntry[] {
+    return [...this.taskOf(id).journal.values()].sort((a, b) => a.offset - b.offset)
+  }
+
+  commit(checkpoint: Checkpoint): CommitOutcome {
+    const row = this.taskOf(checkpoint.task)
+    const { epoch, fromOffset, toOffset } = checkpoint
+    if (row.epoch !== epoch || row.nextOffset !== fromOffset) {
+      // Only the owner of an epoch moves its offset: this is a repeat of what it committed.
+      return row.epoch === epoch && row.nextOffset === toOffset ? 'committed' : 'fenced'
+    }
+    this.#refuseRepeatedRows(checkpoint)
+    row.nextOffset = toOffset
+    row.watermarkMs = checkpoint.watermarkMs
+    this.#write(checkpoint)
+    return 'committed'
+  }
+
+  saveSnapshot(snapshot: Snapshot): CommitOutcome {
+    const row = this.taskOf(snapshot.task)
+    if (row.epoch !== snapshot.epoch || row.nextOffset < snapshot.offset) return 'fenced'
+    row.snapshotOffset = snapshot.offset
+    for (const { key, state } of snapshot.entries) {
+      if (state === null) row.snapshot.delete(key)
+      else row.snapshot.set(key, state)
+    }
+    return 'committed'
+  }
+
+  #refuseRepeatedRows({ archive }: Checkpoint): void {
+    for (const chunk of archive) {
+      for (const row of rowsOf([chunk])) {
+        if (!this.archive.has(rowName(chunk.table, row))) continue
+        throw new PlatformError('database-failed', `${rowName(chunk.table, row)} is there twice.`, {
+          retry: 'never',
+        })
+      }
+    }
+  }
+
+  #write(checkpoint: Checkpoint): void {
+    const { partition } = checkpoint.task
+    for (const chunk of checkpoint.archive) {
+      for (const row of rowsOf([chunk])) this.archive.set(rowName(chunk.table, row), row)
+    }
+    for (const alert of checkpoint.alerts) {
+      const transition = `${alert.id} ${alert.revision}`
+      if (!this.transitions.has(transition)) this.transitions.set(transition, alert)
+      if ((this.alerts.get(alert.id)?.revision ?? 0) < alert.revision) {
+        this.alerts.set(alert.id, alert)
+      }
+    }
+    for (const letter of checkpoint.deadLetters) this.deadLetters.set(letter.id, letter)
+    for (const entry of checkpoint.outbox) {
+      if (!this.outbox.has(entry.id)) this.outbox.set(entry.id, entry)
+    }
+    for (const result of checkpoint.windows) {
+      const name = windowName(result, partition)
+      if ((this.windows.get(name)?.revision ?? 0) < result.revision) this.windows.set(name, result)
+    }
+    const row = this.taskOf(checkpoint.task)
+    for (const entry of checkpoint.journal) row.journal.set(entry.offset, entry)
+  }
+}
+
+export function rowName(table: string, row: Pick<MemoryRow, 'partition' | 'offset'>): string {
+  return `${table}/${row.partition}/${row.offset}`
+}
+
+export function windowName(result: WindowResult, partition: number): string {
+  const { window, tenantId, startMs, group } = result
+  return JSON.stringify([window, tenantId, startMs, group, partition])
+}
+
+/** A process's way to the database. */
+export function simulatedStore(database: SimulatedDatabase): CheckpointStore {
+  return {
+    async ensureArchive() {},
+    archiveEncoder: memoryEncoder,
+    claim: async (task) => database.claim(task),
+    async *snapshotEntries(task) {
+      const entries = [...database.taskOf(task).snapshot].map(
+        ([key, state]): SnapshotEntry => ({ key, state }),
+      )
+      for (let from = 0; from < entries.length; from += SNAPSHOT_PAGE) {
+        yield entries.slice(from, from + SNAPSHOT_PAGE)
+      }
+    },
+    commit: async (checkpoint) => database.commit(checkpoint),
+    saveSnapshot: async (snapshot) => database.saveSnapshot(snapshot),
+    async keepFromOffset(task) {
+      const { nextOffset, snapshotOffset } = database.taskOf(task)
+      return Math.min(nextOffset, snapshotOffset)
+    },
+    async *readArchive<E>(
+      table: ArchiveTable<E>,
+      range: { readonly partition: number; readonly fromOffset: number; readonly toOffset: number },
+    ): AsyncIterable<readonly ArchivedEvent<E>[]> {
+      const rows: ArchivedEvent<E>[] = []
+      for (let offset = range.fromOffset; offset < range.toOffset; offset++) {
+        const row = database.archive.get(rowName(table.name, { ...range, offset }))
+        if (row !== undefined) rows.push(row as ArchivedEvent<E>)
+      }
+      if (rows.length > 0) yield rows
+    },
+    journal: async (task) => database.journal(task),
+    async close() {},
+  }
+}
