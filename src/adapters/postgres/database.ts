@@ -10,6 +10,8 @@ export const MAX_QUERY_CONNECTIONS = 8
 /** A question that takes longer is given up, so that one reader can't hold the pool for ever. */
 export const STATEMENT_TIMEOUT_MS: DurationMs = 60 * SECOND_MS
 const CONNECT_TIMEOUT_MS: DurationMs = 5 * SECOND_MS
+/** Silence on a connection after which the system asks whether the other side is still there. */
+const KEEP_ALIVE_AFTER_MS: DurationMs = 10 * SECOND_MS
 
 export interface PostgresDatabase extends Database {
   close(): Promise<void>
@@ -19,6 +21,11 @@ export interface ConnectOptions {
   readonly address: DatabaseAddress
   readonly maxConnections?: number
   readonly statementTimeoutMs?: DurationMs
+  /**
+   * How long to wait for an answer before the connection is given up: for a server that can't even
+   * end a statement. Nothing: wait as long as the connection lasts.
+   */
+  readonly answerTimeoutMs?: DurationMs
 }
 
 export function createPool(options: ConnectOptions): pg.Pool {
@@ -27,11 +34,15 @@ export function createPool(options: ConnectOptions): pg.Pool {
     max: options.maxConnections ?? MAX_QUERY_CONNECTIONS,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS,
+    ...(options.answerTimeoutMs === undefined ? {} : { query_timeout: options.answerTimeoutMs }),
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
     options: '-c timezone=UTC',
     application_name: 'outrider',
   })
   // An idle connection that the server closes is no failure: the next query opens another.
+  // One that breaks while it is in use tells its query so; the event itself must not end the thread.
+  pool.on('connect', (client) => client.on('error', () => undefined))
   pool.on('error', () => undefined)
   return pool
 }
