@@ -108,19 +108,25 @@ class Decompressor {
   }
 
   async write(piece: Buffer): Promise<Buffer[]> {
-    if (!this.failed)
-      await new Promise<void>((resolve) => this.#stream.write(piece, () => resolve()))
+    if (!this.failed) await this.#until((done) => this.#stream.write(piece, done))
     return this.#take()
   }
 
   async end(): Promise<Buffer[]> {
-    if (!this.failed) {
-      await new Promise<void>((resolve) => {
-        this.#stream.once('end', resolve).once('error', () => resolve())
-        this.#stream.end()
-      })
-    }
+    if (!this.failed) await this.#until((done) => this.#stream.once('end', done).end())
     return this.#take()
+  }
+
+  /** Until it is done, or has failed: then nothing calls back. */
+  #until(start: (done: () => void) => void): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#stream.off('error', done)
+        resolve()
+      }
+      this.#stream.once('error', done)
+      start(done)
+    })
   }
 
   close(): void {

@@ -64,6 +64,10 @@ export class RecordSplitter {
     for (;;) {
       const end = this.#recordEnd(start)
       if (end === -1) {
+        if (this.#skipping) {
+          start = this.#rest.length
+          break
+        }
         const open = this.#rest.length - start
         const tooLarge = open > MAX_RECORD_BYTES
         if (open === 0 || (!tooLarge && !ended)) break
@@ -73,7 +77,8 @@ export class RecordSplitter {
         }
         if (tooLarge) this.#refuseLarge(start, this.#rest.length, records)
         else this.#add(start, this.#rest.length, records)
-        this.#skipping = tooLarge && !ended
+        this.#skipping = tooLarge
+        this.#state = 'field-start'
         start = this.#rest.length
         break
       }
@@ -127,6 +132,7 @@ export class RecordSplitter {
     const bytes = this.#rest.subarray(start, Math.min(end, start + MAX_RECORD_BYTES))
     records.push({ bytes, problem: 'a quote is opened and never closed' })
     this.#state = 'field-start'
+    this.#skipping = lineEnd === -1
     this.#seen = Math.min(end + 1, this.#rest.length)
     return this.#seen
   }
