@@ -1,36 +1,35 @@
 // The live feed: what the views tell, to many server-sent event streams at once. Alerts go out at once;
 // entities at most every 100 ms, the newest state of each. A client that does not read is cut off.
 //
-//   views ──► message (numbered) ──► ring of the newest messages   (for Last-Event-ID)
-//                   └──► each stream: pending alerts, pending entities ──► socket
+//   views ──► message (numbered) ──► slot of its key ──► each stream: bit "changed" ──► socket
 
 import type { ServerResponse } from 'node:http'
 import { toIso } from '../kernel/time.ts'
 import type { Alert } from '../ports/alert.ts'
 import type { Clock } from '../ports/clock.ts'
-import { type FeedMessage, isNewer, type ViewEntry, type Views } from '../ports/views.ts'
+import type { FeedMessage, ViewEntry, Views } from '../ports/views.ts'
 import { createHandlingOverlay, type Handling, type HandlingSource } from './alert-handling.ts'
 import { alertJson } from './alert-json.ts'
-import { createMessageRing, type Message } from './message-ring.ts'
+import { DirtySlots, type Message, SlotTable } from './feed-slots.ts'
 
 /** Streams open at once; the next one is asked to come back later. */
 export const MAX_STREAMS = 500
-/** What one stream may hold unsent, its socket's buffer included, before it is cut off. */
-export const MAX_UNSENT_BYTES = 1024 * 1024
 /** A stream whose socket took nothing for this long is cut off. */
 export const MAX_STALL_MS = 30_000
+/** What a socket may hold unsent. Further changes wait as one bit a key until it takes more. */
+export const MAX_UNSENT_BYTES = 1024 * 1024
 /** Entities of one stream go out at most this often. */
 export const ENTITY_INTERVAL_MS = 100
-/** Entities sent to one stream in one interval; the others wait their turn, longest waiting first. */
+/** Entities sent to one stream in one interval; the others wait their turn. */
 const MAX_ENTITY_BYTES_PER_INTERVAL = 512 * 1024
 /** Written to a socket in one piece. */
 const SLICE_BYTES = 64 * 1024
 /** `metric` events, which are the heartbeat as well. */
 export const METRIC_INTERVAL_MS = 2_000
-/** Memory that one waiting entity costs: its document is shared with the views. */
-const WAITING_ENTITY_BYTES = 64
 /** A snapshot does not wait longer for acknowledgements from the database. */
 const HANDLING_WAIT_MS = 500
+/** Views whose entities from before this run are read in; a made-up name costs no more than a look. */
+const MAX_LOADED_VIEWS = 100
 
 /** Numbers of the `metric` event. */
 export interface LiveMetric {
@@ -65,6 +64,7 @@ export interface LiveFeed {
   alertHandled(alert: {
     readonly id: string
     readonly tenantId: string
+    readonly isResolved: boolean
     readonly json: string
     readonly handling: Handling
   }): void
@@ -76,73 +76,78 @@ interface Stream {
   readonly response: ServerResponse
   readonly views: ReadonlySet<string>
   readonly tenantId: string
-  readonly alerts: Map<string, Message>
-  alertBytes: number
-  readonly entities: Map<string, Message>
+  readonly alerts: DirtySlots
+  readonly entities: DirtySlots
+  /** False until it is known what the stream starts with; nothing is sent before. */
+  opened: boolean
+  resetDue: boolean
+  /** Entity slots to go through before `ready` is said; null afterwards. */
+  untilReady: { readonly slots: number; readonly rounds: number; readonly resumed: boolean } | null
   /** Bytes of entities that may still go out in this interval. */
   entityBudget: number
   entitiesSentMs: number
-  /** False until it is known what the stream starts with; nothing is sent before. */
-  opened: boolean
-  snapshot: Snapshot | null
-  /** Said once the snapshot, or what was missed, is complete. */
-  announceReady: 'snapshot' | 'resumed' | null
   blockedSinceMs: number | null
 }
 
-/** What a stream gets first where it does not go on from an earlier one. */
-interface Snapshot {
-  readonly views: readonly string[]
-  readonly alerts: readonly Alert[]
-  readonly entries: readonly ViewEntry[]
-  resetSaid: boolean
-  nextAlert: number
-  nextEntry: number
-}
+type Content = Omit<Message, 'sequence'>
 
 export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   const { views, clock } = options
-  const ring = createMessageRing()
-  const overlay = createHandlingOverlay(options.handling, options.onError)
   const streams = new Set<Stream>()
+  const overlay = createHandlingOverlay(options.handling, options.onError)
   const ended = new AbortController()
+  const loadedViews = new Map<string, Promise<void>>()
+  let lastSequence = 0
   let flushing = false
 
+  // A stream that was not yet told that a key is gone would never learn it: it starts anew instead.
+  const alerts: SlotTable = new SlotTable((index) => cutOffWhere((one) => one.alerts.has(index)))
+  const entities: SlotTable = new SlotTable((index) =>
+    cutOffWhere((one) => one.entities.has(index)),
+  )
+
+  const put = (content: Content): { readonly message: Message; readonly slot: number } => {
+    lastSequence += 1
+    const message = { sequence: lastSequence, ...content }
+    const table = content.view === 'alerts' ? alerts : entities
+    return { message, slot: table.put(message) }
+  }
+
   const unsubscribe = views.subscribe((messages) => {
-    const added = messages.map((message) => ring.add(contentOf(message)))
-    for (const stream of streams) offer(stream, added)
+    announce(messages.map((message) => put(contentOf(message))))
   })
 
-  const contentOf = (message: FeedMessage): Omit<Message, 'sequence'> => {
-    if (message.type === 'entity') return entityContent(message.entry)
-    return alertContent(message.alert)
+  const contentOf = (message: FeedMessage): Content =>
+    message.type === 'entity' ? entityContent(message.entry) : alertContentOf(message.alert)
+
+  const alertContentOf = (alert: Alert): Content => {
+    const { id, tenantId } = alert
+    const isResolved = alert.status === 'resolved'
+    const json = alertJson(alert, overlay.of(id))
+    if (isResolved) overlay.forget(id)
+    return alertContent({ id, tenantId, isResolved, json })
   }
 
-  const alertContent = (alert: Alert): Omit<Message, 'sequence'> => {
-    const json = alertJson(alert, overlay.of(alert.id))
-    if (alert.status === 'resolved') overlay.forget(alert.id)
-    return alertMessage(alert.id, alert.tenantId, json)
-  }
-
-  const offer = (stream: Stream, messages: readonly Message[]): void => {
-    let urgent = false
-    for (const message of messages) {
-      if (message.tenantId !== stream.tenantId || !stream.views.has(message.view)) continue
-      if (message.view === 'alerts') {
-        stream.alertBytes += message.bytes - (stream.alerts.get(message.key)?.bytes ?? 0)
-        stream.alerts.set(message.key, message)
-        urgent = true
-      } else {
-        stream.entities.set(`${message.view}\n${message.key}`, message)
+  const announce = (changes: readonly { message: Message; slot: number }[]): void => {
+    for (const stream of streams) {
+      let wanted = false
+      let view: string | undefined
+      for (const { message, slot } of changes) {
+        if (message.view !== view) {
+          view = message.view
+          wanted = stream.views.has(view)
+        }
+        if (!wanted || message.tenantId !== stream.tenantId) continue
+        if (view === 'alerts') stream.alerts.add(slot)
+        else stream.entities.add(slot)
       }
+      if (stream.alerts.count > 0 || isDue(stream)) pump(stream)
+      if (stream.entities.count > 0) startFlushing()
     }
-    if (urgent || isDue(stream)) pump(stream)
-    if (unsentBytes(stream) > MAX_UNSENT_BYTES) cutOff(stream)
-    else if (stream.entities.size > 0) startFlushing()
   }
 
   const isDue = (stream: Stream): boolean =>
-    stream.entities.size > 0 && clock.monotonicMs() - stream.entitiesSentMs >= ENTITY_INTERVAL_MS
+    stream.entities.count > 0 && clock.monotonicMs() - stream.entitiesSentMs >= ENTITY_INTERVAL_MS
 
   const startFlushing = (): void => {
     if (flushing) return
@@ -151,14 +156,14 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   }
 
   const flushLoop = async (): Promise<void> => {
-    while (!ended.signal.aborted && [...streams].some((stream) => stream.entities.size > 0)) {
+    while (!ended.signal.aborted && [...streams].some((stream) => stream.entities.count > 0)) {
       await clock.sleep(ENTITY_INTERVAL_MS, ended.signal)
       for (const stream of streams) if (isDue(stream)) pump(stream)
     }
     flushing = false
   }
 
-  /** Sends as much of what waits as the socket takes. */
+  /** Sends as much of what changed as the socket takes. */
   const pump = (stream: Stream): void => {
     if (clock.monotonicMs() - stream.entitiesSentMs >= ENTITY_INTERVAL_MS) {
       stream.entitiesSentMs = clock.monotonicMs()
@@ -186,74 +191,62 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   }
 
   /** Everything up to here was sent, so that a client may go on from this number. */
-  const numbered = (chunk: string): string => `id: ${options.runId}-${ring.lastSequence}\n${chunk}`
+  const numbered = (chunk: string): string => `id: ${options.runId}-${lastSequence}\n${chunk}`
 
-  /** In the order of their urgency: alerts, the snapshot, then entities. Taken is sent. */
-  const nextPiece = (stream: Stream): string | undefined => {
-    const { snapshot } = stream
-    return (
-      (snapshot === null ? undefined : nextSnapshotAlert(snapshot, stream)) ??
-      nextAlert(stream) ??
-      (snapshot === null ? undefined : nextSnapshotEntry(snapshot, stream)) ??
-      nextEntity(stream) ??
-      readyPiece(stream)
-    )
-  }
+  /** In the order of their urgency. What is taken is sent. */
+  const nextPiece = (stream: Stream): string | undefined =>
+    resetPiece(stream) ??
+    nextChange(stream, alerts, stream.alerts) ??
+    nextEntity(stream) ??
+    readyPiece(stream)
 
-  const nextSnapshotAlert = (snapshot: Snapshot, stream: Stream): string | undefined => {
-    if (!snapshot.resetSaid) {
-      snapshot.resetSaid = true
-      return event('reset', JSON.stringify({ views: snapshot.views }))
-    }
-    while (snapshot.nextAlert < snapshot.alerts.length) {
-      const alert = snapshot.alerts[snapshot.nextAlert++]
-      if (alert === undefined || stream.alerts.has(alert.id)) continue
-      return event('alert', alertJson(alert, overlay.of(alert.id)))
-    }
-    return undefined
-  }
-
-  const nextAlert = (stream: Stream): string | undefined => {
-    const message = takeFirst(stream.alerts)
-    if (message === undefined) return undefined
-    stream.alertBytes -= message.bytes
-    return message.chunk()
-  }
-
-  const nextSnapshotEntry = (snapshot: Snapshot, stream: Stream): string | undefined => {
-    while (snapshot.nextEntry < snapshot.entries.length) {
-      const entry = snapshot.entries[snapshot.nextEntry++]
-      if (entry === undefined) continue
-      const name = `${entry.view}\n${entry.key}`
-      if (stream.entities.get(name)?.isNotOlderThan(entry)) continue
-      stream.entities.delete(name)
-      return entityChunk(entry)
-    }
-    stream.snapshot = null
-    return undefined
+  const resetPiece = (stream: Stream): string | undefined => {
+    if (!stream.resetDue) return undefined
+    stream.resetDue = false
+    return event('reset', JSON.stringify({ views: [...stream.views] }))
   }
 
   const nextEntity = (stream: Stream): string | undefined => {
-    if (stream.entityBudget <= 0) return undefined
-    const message = takeFirst(stream.entities)
-    stream.entityBudget -= message?.bytes ?? 0
-    return message?.chunk()
+    if (stream.untilReady === null && stream.entityBudget <= 0) return undefined
+    const piece = nextChange(stream, entities, stream.entities)
+    stream.entityBudget -= piece?.length ?? 0
+    return piece
+  }
+
+  const nextChange = (stream: Stream, table: SlotTable, dirty: DirtySlots): string | undefined => {
+    for (;;) {
+      const slot = dirty.take()
+      if (slot === undefined) return undefined
+      const message = table.at(slot)
+      // A slot may serve another key, of another tenant, than when it was marked.
+      if (message !== undefined && concerns(stream, message)) return message.chunk()
+    }
   }
 
   const readyPiece = (stream: Stream): string | undefined => {
-    if (stream.announceReady === null || stream.entities.size > 0) return undefined
-    const resumed = stream.announceReady === 'resumed'
-    stream.announceReady = null
-    return event('ready', JSON.stringify({ resumed, at: toIso(clock.nowMs()) }))
+    const { untilReady, entities: dirty } = stream
+    if (untilReady === null) return undefined
+    const passed = dirty.rounds > untilReady.rounds || dirty.position >= untilReady.slots
+    if (dirty.count > 0 && !passed) return undefined
+    stream.untilReady = null
+    const at = toIso(clock.nowMs())
+    return event('ready', JSON.stringify({ resumed: untilReady.resumed, at }))
   }
 
   const write = (stream: Stream, text: string): void => {
-    if (stream.response.write(text)) return
-    stream.blockedSinceMs = clock.monotonicMs()
-    stream.response.once('drain', () => {
-      stream.blockedSinceMs = null
-      pump(stream)
-    })
+    const taken = stream.response.write(text)
+    if (stream.response.writableLength > MAX_UNSENT_BYTES) cutOff(stream)
+    else if (!taken) {
+      stream.blockedSinceMs = clock.monotonicMs()
+      stream.response.once('drain', () => {
+        stream.blockedSinceMs = null
+        pump(stream)
+      })
+    }
+  }
+
+  const cutOffWhere = (condition: (stream: Stream) => boolean): void => {
+    for (const stream of streams) if (condition(stream)) cutOff(stream)
   }
 
   const cutOff = (stream: Stream): void => {
@@ -264,36 +257,68 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   }
 
   const detach = (stream: Stream): void => {
-    if (!streams.delete(stream)) return
-    stream.alerts.clear()
-    stream.entities.clear()
-    stream.snapshot = null
-    options.onStreams(streams.size)
+    if (streams.delete(stream)) options.onStreams(streams.size)
   }
 
   const start = async (stream: Stream, lastEventId: string | undefined): Promise<void> => {
     await Promise.race([overlay.load(), clock.sleep(HANDLING_WAIT_MS, ended.signal)])
-    const missed = missedSince(ring, lastEventId, options.runId)
-    if (missed === undefined) stream.snapshot = await snapshotFor(stream)
-    stream.announceReady = missed === undefined ? 'snapshot' : 'resumed'
+    await Promise.all([...stream.views].map(loadView))
+    const since = resumePoint(lastEventId)
+    mark(stream, alerts, stream.alerts, since)
+    mark(stream, entities, stream.entities, since)
+    stream.resetDue = since === undefined
+    stream.untilReady = {
+      slots: entities.size,
+      rounds: stream.entities.rounds,
+      resumed: since !== undefined,
+    }
     stream.opened = true
-    offer(stream, missed ?? [])
     pump(stream)
+    if (stream.entities.count > 0) startFlushing()
   }
 
-  const snapshotFor = async (stream: Stream): Promise<Snapshot> => {
-    const mine = <T extends { readonly tenantId: string }>(item: T) =>
-      item.tenantId === stream.tenantId
-    const names = [...stream.views].filter((view) => view !== 'alerts')
-    const alerts = stream.views.has('alerts') ? await views.openAlerts() : []
-    const entries = (await Promise.all(names.map((name) => views.list(name)))).flat()
-    return {
-      views: [...stream.views],
-      alerts: alerts.filter(mine),
-      entries: entries.filter(mine),
-      resetSaid: false,
-      nextAlert: 0,
-      nextEntry: 0,
+  /** Everything that there is, or what came after a message that the client has. */
+  const mark = (
+    stream: Stream,
+    table: SlotTable,
+    dirty: DirtySlots,
+    since: number | undefined,
+  ): void => {
+    for (let slot = 0; slot < table.size; slot++) {
+      const message = table.at(slot)
+      if (message === undefined || !concerns(stream, message)) continue
+      if (since === undefined ? !message.gone : message.sequence > since) dirty.add(slot)
+    }
+  }
+
+  const resumePoint = (lastEventId: string | undefined): number | undefined => {
+    const dash = lastEventId?.lastIndexOf('-') ?? -1
+    if (lastEventId === undefined || lastEventId.slice(0, dash) !== options.runId) return undefined
+    const sequence = Number(lastEventId.slice(dash + 1))
+    const oldest = Math.max(alerts.forgottenSequence, entities.forgottenSequence)
+    const known = Number.isSafeInteger(sequence) && sequence >= oldest && sequence <= lastSequence
+    return known ? sequence : undefined
+  }
+
+  /** Reads in, once, what the views held before this feed began to listen. */
+  const loadView = (name: string): Promise<void> => {
+    const known = loadedViews.get(name)
+    if (known !== undefined) return known
+    const loading = name === 'alerts' ? loadAlerts() : loadEntities(name)
+    if (loadedViews.size < MAX_LOADED_VIEWS) loadedViews.set(name, loading)
+    loading.catch(() => loadedViews.delete(name))
+    return loading
+  }
+
+  const loadAlerts = async (): Promise<void> => {
+    for (const alert of await views.openAlerts()) {
+      if (alerts.of('alerts', alert.id) === undefined) put(alertContentOf(alert))
+    }
+  }
+
+  const loadEntities = async (name: string): Promise<void> => {
+    for (const entry of await views.list(name)) {
+      if (entities.of(entry.view, entry.key) === undefined) put(entityContent(entry))
     }
   }
 
@@ -331,14 +356,13 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
         response,
         views: new Set(names),
         tenantId,
-        alerts: new Map(),
-        alertBytes: 0,
-        entities: new Map(),
+        alerts: new DirtySlots(),
+        entities: new DirtySlots(),
+        opened: false,
+        resetDue: false,
+        untilReady: null,
         entityBudget: 0,
         entitiesSentMs: Number.NEGATIVE_INFINITY,
-        opened: false,
-        snapshot: null,
-        announceReady: null,
         blockedSinceMs: null,
       }
       streams.add(stream)
@@ -350,10 +374,9 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
         cutOff(stream)
       })
     },
-    alertHandled({ id, tenantId, json, handling }) {
-      overlay.set(id, handling)
-      const message = ring.add(alertMessage(id, tenantId, json))
-      for (const stream of streams) offer(stream, [message])
+    alertHandled({ handling, ...alert }) {
+      if (!alert.isResolved) overlay.set(alert.id, handling)
+      announce([put(alertContent(alert))])
     },
     close() {
       ended.abort()
@@ -364,70 +387,52 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   }
 }
 
-function takeFirst(waiting: Map<string, Message>): Message | undefined {
-  const first = waiting.entries().next()
-  if (first.done) return undefined
-  waiting.delete(first.value[0])
-  return first.value[1]
+function concerns(stream: Stream, message: Message): boolean {
+  return message.tenantId === stream.tenantId && stream.views.has(message.view)
 }
 
 function isComplete(stream: Stream): boolean {
   return (
-    stream.snapshot === null &&
-    stream.announceReady === null &&
-    stream.alerts.size === 0 &&
-    stream.entities.size === 0
+    !stream.resetDue &&
+    stream.untilReady === null &&
+    stream.alerts.count === 0 &&
+    stream.entities.count === 0
   )
 }
 
-function unsentBytes(stream: Stream): number {
-  const waiting = stream.alertBytes + stream.entities.size * WAITING_ENTITY_BYTES
-  return waiting + stream.response.writableLength
-}
-
-/** The messages after the one that the client saw last; undefined where a snapshot is needed instead. */
-function missedSince(
-  ring: ReturnType<typeof createMessageRing>,
-  lastEventId: string | undefined,
-  runId: string,
-): readonly Message[] | undefined {
-  if (lastEventId === undefined) return undefined
-  const dash = lastEventId.lastIndexOf('-')
-  const sequence = Number(lastEventId.slice(dash + 1))
-  if (lastEventId.slice(0, dash) !== runId || !Number.isSafeInteger(sequence)) return undefined
-  return ring.after(sequence)
-}
-
-function alertMessage(id: string, tenantId: string, json: string): Omit<Message, 'sequence'> {
+function alertContent(alert: {
+  readonly id: string
+  readonly tenantId: string
+  readonly isResolved: boolean
+  readonly json: string
+}): Content {
   return {
     view: 'alerts',
-    key: id,
-    tenantId,
-    bytes: json.length,
-    chunk: () => event('alert', json),
-    isNotOlderThan: () => true,
+    key: alert.id,
+    tenantId: alert.tenantId,
+    gone: alert.isResolved,
+    chunk: () => event('alert', alert.json),
   }
 }
 
-function entityContent(entry: ViewEntry): Omit<Message, 'sequence'> {
+/** The document's JSON goes out as the task encoded it; the event around it is made once for all streams. */
+function entityContent(entry: ViewEntry): Content {
   let chunk: string | undefined
   return {
     view: entry.view,
     key: entry.key,
     tenantId: entry.tenantId,
-    bytes: (entry.json?.length ?? 4) + entry.key.length,
+    gone: entry.json === null,
     chunk: () => {
       chunk ??= entityChunk(entry)
       return chunk
     },
-    isNotOlderThan: (other) => !isNewer(other.version, entry.version),
   }
 }
 
-/** The document's JSON goes out as the task encoded it. */
-function entityChunk(entry: ViewEntry): string {
-  const head = JSON.stringify({ view: entry.view, key: entry.key, version: entry.version })
-  return event('entity', `${head.slice(0, -1)},"doc":${entry.json ?? 'null'}}`)
+function entityChunk({ view, key, version, json }: ViewEntry): string {
+  const head = JSON.stringify({ view, key, version })
+  return event('entity', `${head.slice(0, -1)},"doc":${json ?? 'null'}}`)
 }
 
 /** `data` is JSON on one line. */

@@ -169,7 +169,8 @@ function actionRoutes(app: FastifyInstance, { options, live }: ApiContext): void
     const { id, acknowledgedAt, acknowledgedBy, assignee } = changed
     const handling = { acknowledgedAt, acknowledgedBy, assignee }
     const json = JSON.stringify(changed)
-    live.alertHandled({ id, tenantId: action.tenantId, json, handling })
+    const isResolved = changed.status === 'resolved'
+    live.alertHandled({ id, tenantId: action.tenantId, isResolved, json, handling })
     return changed
   }
 
