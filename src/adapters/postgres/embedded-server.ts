@@ -4,40 +4,60 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import {
-  chmodSync,
   chownSync,
   closeSync,
   existsSync,
   mkdirSync,
   openSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import pg from 'pg'
 import { PlatformError } from '../../kernel/errors.ts'
-import { type DurationMs, SECOND_MS } from '../../kernel/time.ts'
+import { type DurationMs, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { DatabaseAddress } from './address.ts'
 import { findPrograms, type ServerPrograms, type ServerUser, serverUser } from './binaries.ts'
+import { sqlState } from './failures.ts'
+import {
+  addressOf,
+  DATABASE,
+  findHome,
+  findSocketDir,
+  makeDir,
+  readServerFile,
+  type ServerFile,
+  SUPERUSER,
+  writeServerFile,
+} from './server-home.ts'
+import {
+  adoptedProcess,
+  childProcess,
+  clearCluster,
+  endProcess,
+  runningServer,
+  type ServerProcess,
+} from './server-process.ts'
 
 /** A server that recovers from a crash may take this long until it answers. */
 export const START_TIMEOUT_MS: DurationMs = 120 * SECOND_MS
-const STOP_TIMEOUT_MS: DurationMs = 8 * SECOND_MS
-const POLL_MS: DurationMs = 20
-const FIRST_RESTART_MS: DurationMs = 100
-const LONGEST_RESTART_MS: DurationMs = 5 * SECOND_MS
-/** Longest path that the kernel takes for a Unix socket, less the name of the socket. */
-const MAX_SOCKET_DIR = 80
-const MAX_LOG_BYTES = 10 * 1024 * 1024
-
-const SUPERUSER = 'outrider'
-const DATABASE = 'outrider'
+/** Ports tried where somebody else takes the one that was just free. */
+export const LAUNCH_ATTEMPTS = 3
+/** Waits between restarts of a server that dies under us; it is never given up. */
+export const FIRST_RESTART_MS: DurationMs = 50
+export const LONGEST_RESTART_MS: DurationMs = 5 * SECOND_MS
+/** A server that ran so long is restarted without waiting longer than the first time. */
+const STEADY_MS: DurationMs = MINUTE_MS
+const POLL_MS: DurationMs = 10
+/** The server's log is emptied beyond this size, at the start and every hour. */
+export const MAX_LOG_BYTES = 10 * 1024 * 1024
 
 /** Enough for heavy COPY on a small machine; the whole platform stays under a gigabyte. */
 const SERVER_SETTINGS: Readonly<Record<string, string>> = {
@@ -45,20 +65,29 @@ const SERVER_SETTINGS: Readonly<Record<string, string>> = {
   work_mem: '16MB',
   maintenance_work_mem: '64MB',
   effective_cache_size: '512MB',
+  // Checkpoints far apart, since each makes the next change of every page a whole page of WAL. After a
+  // crash so much is read again: about 10 s for 2 GB.
   max_wal_size: '2GB',
   min_wal_size: '256MB',
+  wal_buffers: '16MB',
   wal_compression: 'on',
-  checkpoint_timeout: '5min',
+  checkpoint_timeout: '10min',
   checkpoint_completion_target: '0.9',
   max_connections: '60',
+  // No replica can follow; tables that are filled as they are made then need no WAL.
   wal_level: 'minimal',
   max_wal_senders: '0',
   autovacuum_naptime: '15s',
+  autovacuum_max_workers: '2',
   timezone: 'UTC',
   log_timezone: 'UTC',
   listen_addresses: '127.0.0.1',
   password_encryption: 'scram-sha-256',
+  // What was in a failed statement is somebody's data; our own log has what is needed to find it.
   log_min_messages: 'warning',
+  log_min_error_statement: 'panic',
+  log_error_verbosity: 'terse',
+  ...(process.platform === 'linux' ? { recovery_init_sync_method: 'syncfs' } : {}),
 }
 
 export interface EmbeddedPostgres {
@@ -75,22 +104,19 @@ export interface EmbeddedPostgresOptions {
   readonly logger: Logger
 }
 
-/** What other processes on this machine need to reach the server; in a file that only we can read. */
-interface ServerFile {
-  readonly port: number
-  readonly password: string
-  readonly socketDir: string
-  readonly home: string
-}
-
-const SERVER_FILE = 'postgres.json'
-
-/** The running server of a data directory, as another process finds it; undefined where none was started. */
+/** The server of a data directory, as another process finds it; undefined where none was started. */
 export function embeddedAddress(dataDir: string): DatabaseAddress | undefined {
-  const file = readServerFile(dataDir)
+  const file = readServerFile(resolve(dataDir))
   return file === undefined ? undefined : addressOf(file)
 }
 
+/**
+ * Starts the server of a data directory, which the caller holds the lock of.
+ *
+ * Rejects with `data-dir-version` where another major version wrote it, `data-dir-locked` where it
+ * is a copy that shares its database with the original, `bad-setting` where the server's user can't
+ * reach it, `server-failed` where PostgreSQL does not start.
+ */
 export async function startEmbeddedPostgres(
   options: EmbeddedPostgresOptions,
 ): Promise<EmbeddedPostgres> {
@@ -100,30 +126,37 @@ export async function startEmbeddedPostgres(
 }
 
 class Server implements EmbeddedPostgres {
-  readonly #options: EmbeddedPostgresOptions
+  readonly #clock: Clock
+  readonly #logger: Logger
+  readonly #dataDir: string
   readonly #user: ServerUser | undefined
   readonly #home: string
   readonly #cluster: string
+  readonly #logFile: string
   readonly #programs: ServerPrograms
+  readonly #known: ServerFile | undefined
   #file: ServerFile
-  #process: ChildProcess | null = null
-  #stopping = false
-  #watching: Promise<void> = Promise.resolve()
+  #process: ServerProcess | null = null
+  #watching: Promise<unknown> = Promise.resolve()
   readonly #stopped = new AbortController()
 
-  constructor(options: EmbeddedPostgresOptions) {
-    this.#options = options
-    mkdirSync(options.dataDir, { recursive: true })
+  constructor({ dataDir, clock, logger }: EmbeddedPostgresOptions) {
+    this.#clock = clock
+    this.#logger = logger
+    this.#dataDir = resolve(dataDir)
+    mkdirSync(this.#dataDir, { recursive: true })
     this.#user = serverUser()
-    this.#home = homeFor(options.dataDir, this.#user)
+    this.#known = readServerFile(this.#dataDir)
+    this.#home = findHome(this.#dataDir, this.#user, this.#known)
     this.#cluster = join(this.#home, 'cluster')
-    this.#programs = findPrograms(this.#user, spareDirFor(this.#home))
-    const known = readServerFile(options.dataDir)
+    this.#logFile = join(this.#dataDir, 'postgres.log')
+    this.#programs = findPrograms(this.#user, this.#home)
     this.#file = {
-      port: 0,
-      password: known?.password ?? randomBytes(24).toString('base64url'),
-      socketDir: socketDirFor(this.#home),
+      port: this.#known?.port ?? 0,
+      password: this.#known?.password ?? randomBytes(24).toString('base64url'),
+      socketDir: null,
       home: this.#home,
+      settings: fingerprint(this.#programs),
     }
   }
 
@@ -137,25 +170,28 @@ class Server implements EmbeddedPostgres {
 
   async start(): Promise<void> {
     this.#checkVersion()
-    await this.#endLeftOver()
-    if (!existsSync(join(this.#cluster, 'PG_VERSION'))) this.#create()
-    makeDir(this.#file.socketDir, this.#user)
-    // The port is chosen once a start: after a restart of the server the address is the same.
-    this.#file = { ...this.#file, port: await freePort() }
-    this.#writeServerFile()
-    await this.#launch()
-    this.#watching = this.#watch()
+    if (!(await this.#adopt())) {
+      await this.#endLeftOver()
+      this.#prepareCluster()
+      await this.#launchOnFreePort()
+    }
+    this.#watching = Promise.all([this.#watch(), this.#trimLog()])
   }
 
   async stop(): Promise<void> {
-    if (this.#stopping) return this.#watching
-    this.#stopping = true
-    this.#stopped.abort()
-    const server = this.#process
-    if (server?.pid !== undefined && server.exitCode === null) {
-      await this.#endProcess(server.pid)
+    if (this.#stopped.signal.aborted) {
+      await this.#watching
+      return
     }
+    this.#stopped.abort()
     await this.#watching
+    if (this.#process !== null && this.#process.ended() === null) {
+      await endProcess(this.#process.pid, this.#cluster, this.#clock)
+    }
+    const { socketDir } = this.#file
+    if (socketDir !== null && dirname(socketDir) !== this.#home) {
+      rmSync(socketDir, { recursive: true, force: true })
+    }
   }
 
   #checkVersion(): void {
@@ -168,88 +204,148 @@ class Server implements EmbeddedPostgres {
       'data-dir-version',
       `Cannot open the database in ${this.#cluster}: PostgreSQL ${found} wrote it, this build brings ` +
         `PostgreSQL ${majorVersion}. Start the version of Outrider that wrote it, save the data with ` +
-        'pg_dumpall, start this version on a new data directory and restore it there; or point ' +
-        `OUTRIDER_DATABASE_URL at a PostgreSQL ${found} server that runs on this directory.`,
+        `"pg_dump -Fc" (its address is in ${join(this.#dataDir, 'postgres.url')}), then start this version ` +
+        'on a new data directory and bring the data in with pg_restore; or point OUTRIDER_DATABASE_URL at ' +
+        `a PostgreSQL ${found} server that runs on this directory.`,
       { retry: 'never', details: { found, expected: majorVersion } },
     )
   }
 
-  /** initdb into a folder beside, renamed when whole: a kill half-way leaves nothing that looks finished. */
-  #create(): void {
-    rmSync(this.#cluster, { recursive: true, force: true })
+  /** Takes over a server that an earlier, killed run left behind, if it is what we would start. */
+  async #adopt(): Promise<boolean> {
+    const known = this.#known
+    const pid = runningServer(this.#cluster)
+    if (pid === undefined || known === undefined) return false
+    if (known.settings !== this.#file.settings || known.home !== this.#home) return false
+    try {
+      await ensureDatabase(known)
+    } catch {
+      return false
+    }
+    this.#file = known
+    this.#process = adoptedProcess(pid, this.#cluster, this.#clock)
+    this.#logger.info('postgres-adopted', { pid })
+    return true
+  }
+
+  async #endLeftOver(): Promise<void> {
+    const pid = runningServer(this.#cluster)
+    if (pid !== undefined) {
+      this.#logger.warn('postgres-left-over', { pid })
+      await endProcess(pid, this.#cluster, this.#clock)
+    }
+    await clearCluster(this.#cluster, this.#clock)
+  }
+
+  #prepareCluster(): void {
     makeDir(this.#home, this.#user)
+    if (!existsSync(join(this.#cluster, 'PG_VERSION'))) this.#create()
+    else if (this.#known === undefined) this.#resetPassword()
+    this.#file = { ...this.#file, socketDir: findSocketDir(this.#home, this.#user) }
+  }
+
+  /** Made under another name and renamed when whole: a kill half-way leaves nothing that looks finished. */
+  #create(): void {
+    const unfinished = `${this.#cluster}-unfinished`
+    rmSync(unfinished, { recursive: true, force: true })
     const passwordFile = join(this.#home, 'initial-password')
     writeFileSync(passwordFile, this.#file.password, { mode: 0o600 })
     if (this.#user !== undefined) chownSync(passwordFile, this.#user.uid, this.#user.gid)
     try {
-      execFileSync(
-        this.#programs.initdb,
-        [
-          `--pgdata=${this.#cluster}`,
-          `--username=${SUPERUSER}`,
-          '--auth=scram-sha-256',
-          `--pwfile=${passwordFile}`,
-          '--encoding=UTF8',
-          '--locale=C',
-          '--data-checksums',
-        ],
-        { ...this.#user, cwd: '/', stdio: ['ignore', 'pipe', 'pipe'], env: environment() },
-      )
+      this.#run(this.#programs.initdb, [
+        `--pgdata=${unfinished}`,
+        `--username=${SUPERUSER}`,
+        '--auth=scram-sha-256',
+        `--pwfile=${passwordFile}`,
+        '--encoding=UTF8',
+        // Sorted by code point, which is quick; upper and lower case of every script.
+        '--locale=C',
+        '--locale-provider=builtin',
+        '--builtin-locale=C.UTF-8',
+        '--data-checksums',
+      ])
+      // The password first: a cluster without it is of no use.
+      writeServerFile(this.#dataDir, this.#file)
+      renameSync(unfinished, this.#cluster)
     } catch (cause) {
-      rmSync(this.#cluster, { recursive: true, force: true })
-      throw new PlatformError(
-        'server-failed',
-        `Cannot create the database in ${this.#cluster}: initdb failed.`,
-        { retry: 'never', cause },
-      )
+      throw this.#failed(`Cannot create the database in ${this.#cluster}: initdb failed.`, cause)
     } finally {
       rmSync(passwordFile, { force: true })
     }
   }
 
-  /** A server that an earlier, killed run of ours left behind is stopped; a stale lock file is removed. */
-  async #endLeftOver(): Promise<void> {
-    const lockFile = join(this.#cluster, 'postmaster.pid')
-    if (!existsSync(lockFile)) return
-    const pid = Number(readFileSync(lockFile, 'utf8').split('\n')[0])
-    if (runsOn(pid, this.#cluster)) {
-      this.#options.logger.warn('postgres-left-over', { pid })
-      await this.#endProcess(pid)
+  /** Where the file with the password was lost the server takes a new one, as its owner may set it. */
+  #resetPassword(): void {
+    const sql = `ALTER ROLE ${SUPERUSER} PASSWORD '${this.#file.password}';\n`
+    try {
+      this.#run(this.#programs.postgres, ['--single', `-D${this.#cluster}`, 'postgres'], sql)
+    } catch (cause) {
+      throw this.#failed(`Cannot set a new password for the database in ${this.#cluster}.`, cause)
     }
-    rmSync(lockFile, { force: true })
+    this.#logger.warn('postgres-password-reset', { cluster: this.#cluster })
+  }
+
+  async #launchOnFreePort(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      const wanted = attempt === 1 ? this.#file.port : 0
+      this.#file = { ...this.#file, port: await freePort(wanted) }
+      writeServerFile(this.#dataDir, this.#file)
+      try {
+        await this.#launch()
+        return
+      } catch (error) {
+        const taken = error instanceof PlatformError && /in use/i.test(error.message)
+        if (!taken || attempt === LAUNCH_ATTEMPTS) throw error
+      }
+    }
   }
 
   async #launch(): Promise<void> {
-    const logFile = join(this.#options.dataDir, 'postgres.log')
-    if (existsSync(logFile) && statSync(logFile).size > MAX_LOG_BYTES) rmSync(logFile)
-    const log = openSync(logFile, 'a', 0o600)
-    const settings = { ...SERVER_SETTINGS, unix_socket_directories: this.#file.socketDir }
-    const server = spawn(
-      this.#programs.postgres,
-      [
-        `-D${this.#cluster}`,
-        `-p${this.#file.port}`,
-        ...Object.entries(settings).map(([name, value]) => `-c${name}=${value}`),
-      ],
-      // A group of its own: Ctrl-C reaches us alone, and we stop the server after our own work.
-      { ...this.#user, cwd: '/', detached: true, stdio: ['ignore', log, log], env: environment() },
-    )
-    closeSync(log)
+    const { port, socketDir } = this.#file
+    const settings = { ...SERVER_SETTINGS, unix_socket_directories: socketDir ?? '' }
+    trim(this.#logFile)
+    const log = openSync(this.#logFile, 'a', 0o600)
+    const logFrom = statSync(this.#logFile).size
+    let child: ChildProcess
+    try {
+      child = spawn(
+        this.#programs.postgres,
+        [
+          `-D${this.#cluster}`,
+          `-p${port}`,
+          ...Object.entries(settings).map(([name, value]) => `-c${name}=${value}`),
+        ],
+        // A group of its own: Ctrl-C reaches us alone, and we stop the server after our own work.
+        {
+          ...this.#user,
+          cwd: '/',
+          detached: true,
+          stdio: ['ignore', log, log],
+          env: environment(),
+        },
+      )
+    } finally {
+      closeSync(log)
+    }
+    const server = childProcess(child)
     this.#process = server
-    await this.#untilReady(server, logFile)
+    try {
+      await this.#untilReady(server, logFrom)
+    } catch (error) {
+      await endProcess(server.pid, this.#cluster, this.#clock)
+      throw error
+    }
   }
 
-  async #untilReady(server: ChildProcess, logFile: string): Promise<void> {
-    const { clock } = this.#options
-    const deadlineMs = clock.monotonicMs() + START_TIMEOUT_MS
+  async #untilReady(server: ServerProcess, logFrom: number): Promise<void> {
+    const deadlineMs = this.#clock.monotonicMs() + START_TIMEOUT_MS
     let lastError: unknown
-    while (clock.monotonicMs() < deadlineMs) {
-      if (server.exitCode !== null || server.signalCode !== null || server.pid === undefined) {
-        throw new PlatformError(
-          'server-failed',
-          `PostgreSQL ended while it started (exit ${server.exitCode ?? server.signalCode}). ` +
-            `The end of ${logFile} says: ${lastLines(logFile)}`,
-          { retry: 'later' },
+    while (this.#clock.monotonicMs() < deadlineMs && !this.#stopped.signal.aborted) {
+      if (server.ended() !== null) {
+        throw this.#failed(
+          `PostgreSQL ended while it started (${server.ended()}). ` +
+            `${this.#logFile} says: ${lastLines(this.#logFile, logFrom)}`,
+          lastError,
         )
       }
       try {
@@ -257,184 +353,107 @@ class Server implements EmbeddedPostgres {
         return
       } catch (error) {
         lastError = error
+        if (sqlState(error).startsWith('28')) break
       }
-      await clock.sleep(POLL_MS)
+      await this.#clock.sleep(POLL_MS)
     }
-    throw new PlatformError('server-failed', 'PostgreSQL did not answer in time.', {
-      retry: 'later',
-      cause: lastError,
-    })
+    throw this.#failed(
+      `PostgreSQL in ${this.#cluster} runs but does not let us in. See ${this.#logFile}.`,
+      lastError,
+    )
   }
 
   /** Starts the server again where it dies under us. */
   async #watch(): Promise<void> {
-    const { clock, logger } = this.#options
+    const stopped = this.#stopped.signal
     let waitMs = FIRST_RESTART_MS
-    while (!this.#stopping) {
-      const server = this.#process
-      if (server === null) return
-      await exitOf(server)
-      if (this.#stopping) return
-      logger.warn('postgres-ended', {
-        exit: server.exitCode ?? server.signalCode,
-        restartInMs: waitMs,
-      })
-      await clock.sleep(waitMs, this.#stopped.signal)
-      if (this.#stopping) return
-      try {
-        await this.#endLeftOver()
-        await this.#launch()
-        logger.info('postgres-restarted', { pid: this.pid })
-        waitMs = FIRST_RESTART_MS
-      } catch (error) {
-        logger.error('postgres-restart-failed', error)
-        waitMs = Math.min(LONGEST_RESTART_MS, waitMs * 2)
-      }
+    while (!stopped.aborted && this.#process !== null) {
+      const sinceMs = this.#clock.monotonicMs()
+      const exit = await this.#process.untilEnded(stopped)
+      if (stopped.aborted) return
+      if (this.#clock.monotonicMs() - sinceMs > STEADY_MS) waitMs = FIRST_RESTART_MS
+      this.#logger.warn('postgres-ended', { exit, restartInMs: waitMs })
+      await this.#clock.sleep(waitMs, stopped)
+      if (stopped.aborted) return
+      waitMs = Math.min(LONGEST_RESTART_MS, waitMs * 2)
+      await this.#restart()
     }
   }
 
-  async #endProcess(pid: number): Promise<void> {
-    const { clock } = this.#options
-    for (const signal of ['SIGINT', 'SIGQUIT', 'SIGKILL'] as const) {
-      sendSignal(pid, signal)
-      const deadlineMs = clock.monotonicMs() + STOP_TIMEOUT_MS
-      while (clock.monotonicMs() < deadlineMs) {
-        if (!runsOn(pid, this.#cluster)) return
-        await clock.sleep(POLL_MS)
-      }
+  async #restart(): Promise<void> {
+    try {
+      await this.#endLeftOver()
+      await this.#launch()
+      this.#logger.info('postgres-restarted', { pid: this.pid })
+    } catch (error) {
+      if (!this.#stopped.signal.aborted) this.#logger.error('postgres-restart-failed', error)
     }
   }
 
-  #writeServerFile(): void {
-    const path = join(this.#options.dataDir, SERVER_FILE)
-    writeFileSync(path, JSON.stringify(this.#file), { mode: 0o600 })
-    chmodSync(path, 0o600)
+  async #trimLog(): Promise<void> {
+    while (!this.#stopped.signal.aborted) {
+      await this.#clock.sleep(HOUR_MS, this.#stopped.signal)
+      trim(this.#logFile)
+    }
+  }
+
+  #run(program: string, options: readonly string[], input = ''): void {
+    execFileSync(program, options, {
+      ...this.#user,
+      cwd: '/',
+      input,
+      stdio: ['pipe', 'pipe', 'pipe'],
+      env: environment(),
+    })
+  }
+
+  #failed(message: string, cause: unknown): PlatformError {
+    return new PlatformError('server-failed', message, { retry: 'later', cause })
   }
 }
 
-function readServerFile(dataDir: string): ServerFile | undefined {
-  try {
-    return JSON.parse(readFileSync(join(dataDir, SERVER_FILE), 'utf8')) as ServerFile
-  } catch {
-    return undefined
-  }
-}
-
-function addressOf(file: ServerFile): DatabaseAddress {
-  return {
-    host: existsSync(file.socketDir) ? file.socketDir : '127.0.0.1',
-    port: file.port,
-    user: SUPERUSER,
-    password: file.password,
-    database: DATABASE,
-  }
-}
-
-/**
- * The folder of the cluster: in the data directory, or, where the server's user can't enter that (a
- * checkout below /root, say), in a place of its own that the data directory names.
- */
-function homeFor(dataDir: string, user: ServerUser | undefined): string {
-  const inside = join(dataDir, 'postgres')
-  if (user === undefined) return inside
-  makeDir(inside, user)
-  if (canEnter(user, inside)) return inside
-  const name = createHash('sha256').update(dataDir).digest('hex').slice(0, 16)
-  const outside = join('/var/lib/outrider', name)
-  mkdirSync('/var/lib/outrider', { recursive: true, mode: 0o755 })
-  makeDir(outside, user)
-  if (canEnter(user, outside)) return outside
-  throw new PlatformError(
-    'server-failed',
-    `PostgreSQL does not run as root, and its user can enter neither ${inside} nor ${outside}. Set ` +
-      'OUTRIDER_DATA_DIR to a folder that other users can enter.',
-    { retry: 'never' },
-  )
-}
-
-function spareDirFor(home: string): string {
-  return home
-}
-
-function canEnter(user: ServerUser, dir: string): boolean {
-  try {
-    execFileSync('/bin/sh', ['-c', 'cd "$1"', 'sh', dir], { ...user, stdio: 'ignore', cwd: '/' })
-    return true
-  } catch {
-    return false
-  }
-}
-
-function makeDir(dir: string, user: ServerUser | undefined): void {
-  mkdirSync(dir, { recursive: true, mode: 0o700 })
-  if (user !== undefined) chownSync(dir, user.uid, user.gid)
-}
-
-function socketDirFor(home: string): string {
-  const inside = join(home, 'run')
-  if (inside.length <= MAX_SOCKET_DIR) return inside
-  const name = createHash('sha256').update(home).digest('hex').slice(0, 16)
-  return join(tmpdir(), `outrider-${name}`)
+/** Differs where another build would start the server otherwise. */
+function fingerprint(programs: ServerPrograms): string {
+  const parts = JSON.stringify([programs.postgres, programs.version, SERVER_SETTINGS])
+  return createHash('sha256').update(parts).digest('hex').slice(0, 16)
 }
 
 function environment(): NodeJS.ProcessEnv {
   return { PATH: process.env.PATH, LC_ALL: 'C', TZ: 'UTC' }
 }
 
-/** True where the process is alive and a server of this cluster: a recycled id is not. */
-function runsOn(pid: number, cluster: string): boolean {
-  if (!Number.isInteger(pid) || pid <= 1) return false
-  try {
-    return commandOf(pid).includes(`-D${cluster}`)
-  } catch {
-    return false
-  }
+/** The server appends to whatever is there, so that it may be emptied under it. */
+function trim(logFile: string): void {
+  if (existsSync(logFile) && statSync(logFile).size > MAX_LOG_BYTES) truncateSync(logFile)
 }
 
-/** Throws where there is no such process; a dead one that nobody has waited for has no command. */
-function commandOf(pid: number): string {
-  if (process.platform === 'linux') {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ')
-  }
-  return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { encoding: 'utf8' })
+function lastLines(file: string, from: number): string {
+  const text = readFileSync(file).subarray(from).toString('utf8')
+  return text.trimEnd().split('\n').slice(-5).join(' | ')
 }
 
-function sendSignal(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(pid, signal)
-  } catch {
-    // It ended in between.
-  }
+/** `wanted` where nobody listens there, another one otherwise. */
+async function freePort(wanted: number): Promise<number> {
+  const found = await tryPort(wanted)
+  return found ?? (await tryPort(0)) ?? 0
 }
 
-function exitOf(server: ChildProcess): Promise<void> {
-  if (server.exitCode !== null || server.signalCode !== null) return Promise.resolve()
-  return new Promise((resolve) => server.once('exit', () => resolve()))
-}
-
-function lastLines(file: string): string {
-  return readFileSync(file, 'utf8').trimEnd().split('\n').slice(-5).join(' | ')
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
+function tryPort(port: number): Promise<number | null> {
+  return new Promise((resolve) => {
     const probe = createServer()
-    probe.once('error', reject)
-    probe.listen(0, '127.0.0.1', () => {
+    probe.once('error', () => resolve(null))
+    probe.listen(port, '127.0.0.1', () => {
       const found = probe.address()
-      probe.close(() => resolve(typeof found === 'object' && found !== null ? found.port : 0))
+      probe.close(() => resolve(typeof found === 'object' && found !== null ? found.port : null))
     })
   })
 }
 
 async function ensureDatabase(file: ServerFile): Promise<void> {
   const client = new pg.Client({
-    host: '127.0.0.1',
-    port: file.port,
-    user: SUPERUSER,
-    password: file.password,
+    ...addressOf(file),
     database: 'postgres',
-    connectionTimeoutMillis: 2_000,
+    connectionTimeoutMillis: 2 * SECOND_MS,
   })
   client.on('error', () => undefined)
   await client.connect()
