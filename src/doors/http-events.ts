@@ -38,7 +38,7 @@ export interface EventsRoutesOptions {
   readonly inFlight?: InFlight
 }
 
-type Splitter = (body: Buffer) => Buffer[]
+type Splitter = (body: Buffer, maxEvents: number) => Buffer[]
 
 const SPLITTERS: ReadonlyMap<string, Splitter> = new Map([
   ['application/json', splitJson],
@@ -81,7 +81,7 @@ export const eventsRoutes: FastifyPluginAsync<EventsRoutesOptions> = async (app,
       }
       const reservation = new Reservation(inFlight, tenantId)
       try {
-        const events = split(await bodyOf(request, reservation))
+        const events = split(await bodyOf(request, reservation), MAX_EVENTS_PER_REQUEST)
         refuseCount(events.length)
         const outcome = await ingest.accept({ topic, tenantId, door: DOOR, events })
         return answer(outcome, request, reply)
@@ -149,7 +149,7 @@ function refuseCount(events: number): void {
   if (events > MAX_EVENTS_PER_REQUEST) {
     throw new EventsProblem(
       'payload-too-large',
-      `A request may hold ${MAX_EVENTS_PER_REQUEST} events; this one has ${events}. Send it in parts.`,
+      `A request may hold ${MAX_EVENTS_PER_REQUEST} events; this one has more. Send it in parts.`,
     )
   }
 }

@@ -1,11 +1,15 @@
-import { deepEqual } from 'node:assert/strict'
+import { deepEqual, equal } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { splitJson, splitLines } from './split-events.ts'
 
-function check(split: (body: Buffer) => Buffer[], body: string, expected: readonly string[]): void {
+function check(
+  split: (body: Buffer, maxEvents: number) => Buffer[],
+  body: string,
+  expected: readonly string[],
+): void {
   deepEqual(
-    split(Buffer.from(body)).map((event) => event.toString()),
+    split(Buffer.from(body), 1_000).map((event) => event.toString()),
     expected,
   )
 }
@@ -44,7 +48,7 @@ test('any array gives back the bytes of its elements', () => {
       (values, indent) => {
         const body = Buffer.from(JSON.stringify(values, null, indent))
         deepEqual(
-          splitJson(body).map((event) => JSON.parse(event.toString())),
+          splitJson(body, 1_000).map((event) => JSON.parse(event.toString())),
           JSON.parse(JSON.stringify(values)),
         )
       },
@@ -60,4 +64,9 @@ test('any lines come back as they were', () => {
       check(splitLines, lines.join(ending), lines)
     }),
   )
+})
+
+test('no more events are cut off than show that there are too many', () => {
+  equal(splitLines(Buffer.from('a\n'.repeat(100)), 7).length, 8)
+  equal(splitJson(Buffer.from(`[1${',1'.repeat(100)}]`), 7).length, 8)
 })

@@ -1,14 +1,15 @@
 // From a body to the bytes of its events. Nothing is parsed here, so that each event is parsed once, and
-// a broken one never costs its neighbours.
+// a broken one never costs its neighbours. Stops at one event more than the caller takes, which is
+// enough to refuse the body.
 
 const NEWLINE = 0x0a
 const CARRIAGE_RETURN = 0x0d
 
 /** The lines of NDJSON without their ends; blank ones are left out. */
-export function splitLines(body: Buffer): Buffer[] {
+export function splitLines(body: Buffer, maxEvents: number): Buffer[] {
   const lines: Buffer[] = []
   let start = 0
-  while (start < body.length) {
+  while (start < body.length && lines.length <= maxEvents) {
     let end = body.indexOf(NEWLINE, start)
     if (end === -1) end = body.length
     const stop = end > start && body[end - 1] === CARRIAGE_RETURN ? end - 1 : end
@@ -25,7 +26,7 @@ export function splitLines(body: Buffer): Buffer[] {
  *   [ {"a":1} , {"b":[2,3]} ] x        commas at depth 1 separate; strings are skipped whole
  *     ───────   ───────────   ─
  */
-export function splitJson(body: Buffer): Buffer[] {
+export function splitJson(body: Buffer, maxEvents: number): Buffer[] {
   const start = skipSpace(body, 0)
   if (start === body.length) return []
   if (body[start] !== 0x5b) return [trimmed(body, start, body.length)]
@@ -50,6 +51,7 @@ export function splitJson(body: Buffer): Buffer[] {
         if (depth === 1) {
           elements.push(trimmed(body, from, index))
           from = index + 1
+          if (elements.length > maxEvents) return elements
         }
         break
     }

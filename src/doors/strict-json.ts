@@ -5,6 +5,9 @@ import { isUtf8 } from 'node:buffer'
 import { failed, ok, type Result } from '../kernel/result.ts'
 import { MAX_EVENT_BYTES, MAX_EVENT_DEPTH, type Rejection } from '../streams/topic.ts'
 
+/** Arrays and objects in one event; more of them than any event needs cost time to build. */
+export const MAX_EVENT_CONTAINERS = 10_000
+
 /** Longest part of the parser's own message that is passed on. */
 const MAX_PARSER_MESSAGE = 160
 
@@ -24,9 +27,8 @@ export function readJson(bytes: Buffer): Result<unknown, Rejection> {
   if (text.includes('\ufffd') && !isUtf8(bytes)) {
     return refused('bad-json', 'The event is not valid UTF-8.')
   }
-  if (deeperThan(text, MAX_EVENT_DEPTH)) {
-    return refused('too-deep', `An event may nest ${MAX_EVENT_DEPTH} levels; this one goes deeper.`)
-  }
+  const excess = excessOf(text)
+  if (excess !== null) return refused(excess.code, excess.message)
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -39,13 +41,13 @@ export function readJson(bytes: Buffer): Result<unknown, Rejection> {
   return ok(value)
 }
 
-/** True where arrays and objects nest deeper than `limit`; stops at the first level that does. */
-export function deeperThan(text: string, limit: number): boolean {
+/** Refuses too many levels, and too many arrays and objects, at the first that is too much. */
+function excessOf(text: string): Pick<Rejection, 'code' | 'message'> | null {
   const opening = text.indexOf('{')
-  if (text.indexOf('[') === -1 && (opening === -1 || text.indexOf('{', opening + 1) === -1)) {
-    return limit < 1 && opening !== -1
-  }
+  const isFlat = text.indexOf('[') === -1 && text.indexOf('{', opening + 1) === -1
+  if (isFlat) return null
   let depth = 0
+  let containers = 0
   for (let index = 0; index < text.length; index++) {
     switch (text.charCodeAt(index)) {
       case 0x22:
@@ -53,8 +55,8 @@ export function deeperThan(text: string, limit: number): boolean {
         break
       case 0x5b:
       case 0x7b:
-        depth++
-        if (depth > limit) return true
+        if (++depth > MAX_EVENT_DEPTH) return TOO_DEEP
+        if (++containers > MAX_EVENT_CONTAINERS) return TOO_MANY
         break
       case 0x5d:
       case 0x7d:
@@ -62,8 +64,18 @@ export function deeperThan(text: string, limit: number): boolean {
         break
     }
   }
-  return false
+  return null
 }
+
+const TOO_DEEP = {
+  code: 'too-deep',
+  message: `An event may nest ${MAX_EVENT_DEPTH} levels; this one goes deeper.`,
+} as const
+
+const TOO_MANY = {
+  code: 'too-large',
+  message: `An event may hold ${MAX_EVENT_CONTAINERS} arrays and objects; this one holds more.`,
+} as const
 
 /** Index of the quote that closes the string opened at `start`; the end of the text where none does. */
 function endOfString(text: string, start: number): number {
