@@ -20,9 +20,11 @@ export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() 
 let running: Promise<EmbeddedPostgres> | null = null
 let dataDir: string | null = null
 let databases = 0
+const left = new Set<() => Promise<void>>()
 
 after(async () => {
   if (running === null) return
+  for (const drop of left) await drop()
   await (await running).stop()
   if (dataDir !== null) rmSync(dataDir, { recursive: true, force: true })
 })
@@ -33,8 +35,21 @@ export interface TestPostgres {
   readonly database: PostgresDatabase
 }
 
-/** The first call of a process starts the server, which takes about a second. */
+/** A database for one test, gone after it. */
 export async function testPostgres(t: TestContext): Promise<TestPostgres> {
+  const { drop, ...made } = await newDatabase()
+  t.after(drop)
+  return made
+}
+
+/** A database for a suite whose tests share it, gone with the process. */
+export async function suitePostgres(): Promise<TestPostgres> {
+  const { drop: _, ...made } = await newDatabase()
+  return made
+}
+
+/** The first call of a process starts the server, which takes about a second. */
+async function newDatabase(): Promise<TestPostgres & { drop(): Promise<void> }> {
   running ??= startServer()
   const server = await running
   const name = `test_${++databases}`
@@ -42,11 +57,13 @@ export async function testPostgres(t: TestContext): Promise<TestPostgres> {
   const address = { ...server.address, database: name }
   await migrate(address, silentLogger)
   const database = connectDatabase({ address })
-  t.after(async () => {
+  const drop = async (): Promise<void> => {
+    left.delete(drop)
     await database.close()
     await onServer(server, `DROP DATABASE ${name} WITH (FORCE)`)
-  })
-  return { server, address, database }
+  }
+  left.add(drop)
+  return { server, address, database, drop }
 }
 
 async function startServer(): Promise<EmbeddedPostgres> {

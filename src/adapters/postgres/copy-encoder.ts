@@ -1,6 +1,8 @@
 // Rows in the binary format of COPY, written while events are processed. The hottest code of the
 // program: one growing buffer, no garbage for a row.
 
+import { PlatformError } from '../../kernel/errors.ts'
+import type { EpochMs } from '../../kernel/time.ts'
 import type {
   ArchiveChunk,
   ArchiveEncoder,
@@ -10,6 +12,7 @@ import type {
   RowWriter,
 } from '../../ports/archive.ts'
 import { parseNumeric, writeNumeric } from './numeric.ts'
+import { storable, storableJson } from './stored-text.ts'
 
 /** Columns that every archive table begins with. */
 export const META_COLUMNS = [
@@ -23,43 +26,56 @@ export const META_COLUMNS = [
 
 /** Buffers grow in steps of this size; a taken chunk leaves the rest of its buffer unused. */
 const BUFFER_BYTES = 1024 * 1024
-/** Free space that must be left before a value of fixed size is written. */
-const FIXED_ROOM = 64
-/** 2000-01-01T00:00:00Z, where PostgreSQL's time begins. */
-export const POSTGRES_EPOCH_MS = 946_684_800_000
-const TEXT_OID = 25
 /** Strings up to this length are written character by character, which is quicker than a call out. */
 const SHORT_TEXT = 32
+/** Most that a value of fixed size or a short string takes, its length included. */
+const FIELD_ROOM = 4 + SHORT_TEXT
+const FLAGS_ROOM = 128
+/** 2000-01-01T00:00:00Z, where PostgreSQL's time begins. */
+export const POSTGRES_EPOCH_MS = 946_684_800_000
+/** PostgreSQL's time ends in the year 294276, ours in 275760; it begins in 4713 BC. */
+const FIRST_INSTANT_MS = -210_866_803_200_000
+const TEXT_OID = 25
 const TWO_TO_32 = 4_294_967_296
 
-/** What a repeat of an old event is recognised by, once it is in the database. */
+/** Late events that carry an id: they may be repeats of what the archive has. */
+export interface Suspects {
+  readonly table: string
+  readonly entityColumn: string
+  readonly recordedAtColumn: string
+  readonly offsets: readonly number[]
+  readonly firstReceivedAtMs: EpochMs
+  readonly lastReceivedAtMs: EpochMs
+}
+
 export interface CopyPayload {
   readonly buffers: readonly Buffer[]
   readonly columns: readonly string[]
-  readonly entityColumn: string
-  readonly recordedAtColumn: string
-  /** Late events that carry an id: they may be repeats of archived ones. */
-  readonly suspects: readonly number[]
+  readonly suspects: Suspects | null
 }
 
 export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
   readonly #table: ArchiveTable<E>
   readonly #columns: readonly string[]
-  readonly #fields: number
+  /** What every row may take without asking again; longer values ask for themselves. */
+  readonly #rowRoom: number
   #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
+  #view = viewOf(this.#buffer)
   #start = 0
   #at = 0
   #full: Buffer[] = []
   #fullBytes = 0
   #rows = 0
   #suspects: number[] = []
+  #firstSuspectMs = Number.POSITIVE_INFINITY
+  #lastSuspectMs = Number.NEGATIVE_INFINITY
   #lastTenant = ''
   #lastTenantBytes = Buffer.alloc(0)
 
   constructor(table: ArchiveTable<E>) {
     this.#table = table
     this.#columns = [...META_COLUMNS, ...table.columns.map((column) => column.name)]
-    this.#fields = this.#columns.length
+    this.#rowRoom = FIELD_ROOM * this.#columns.length + FLAGS_ROOM
   }
 
   get pendingBytes(): number {
@@ -67,8 +83,9 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
   }
 
   add(meta: ArchiveRowMeta, event: E): void {
-    this.#room(FIXED_ROOM)
-    this.#at = this.#buffer.writeInt16BE(this.#fields, this.#at)
+    this.#room(this.#rowRoom)
+    this.#view.setInt16(this.#at, this.#columns.length)
+    this.#at += 2
     this.int4(meta.partition)
     this.int8(meta.offset)
     this.timestamp(meta.receivedAtMs)
@@ -77,28 +94,22 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
     this.#flags(meta.flags)
     this.#table.write(this, event)
     this.#rows++
-    if (meta.eventId !== null && meta.flags?.includes('late') === true) {
-      this.#suspects.push(meta.offset)
-    }
+    if (meta.eventId !== null && meta.flags?.includes('late') === true) this.#suspect(meta)
   }
 
   take(): ArchiveChunk {
     const bytes = this.pendingBytes
     const last = this.#buffer.subarray(this.#start, this.#at)
-    const { entityColumn, recordedAtColumn } = this.#table
     const payload: CopyPayload = {
       buffers: [...this.#full, last],
       columns: this.#columns,
-      entityColumn,
-      recordedAtColumn,
-      suspects: this.#suspects,
+      suspects: this.#takeSuspects(),
     }
     const chunk = { table: this.#table.name, rows: this.#rows, bytes, payload: [payload] }
     this.#start = this.#at
     this.#full = []
     this.#fullBytes = 0
     this.#rows = 0
-    this.#suspects = []
     return chunk
   }
 
@@ -112,7 +123,6 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
       this.#longText(value)
       return
     }
-    this.#room(FIXED_ROOM)
     const buffer = this.#buffer
     let at = this.#at + 4
     for (let index = 0; index < length; index++) {
@@ -123,7 +133,7 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
       }
       buffer[at++] = code
     }
-    buffer.writeInt32BE(length, this.#at)
+    this.#view.setInt32(this.#at, length)
     this.#at = at
   }
 
@@ -132,9 +142,10 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
       this.#null()
       return
     }
-    this.#room(FIXED_ROOM)
-    this.#buffer.writeInt32BE(8, this.#at)
-    this.#at = this.#buffer.writeDoubleBE(value, this.#at + 4)
+    const at = this.#at
+    this.#view.setInt32(at, 8)
+    this.#view.setFloat64(at + 4, value)
+    this.#at = at + 12
   }
 
   int4(value: number | null): void {
@@ -142,19 +153,25 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
       this.#null()
       return
     }
-    this.#room(FIXED_ROOM)
-    this.#buffer.writeInt32BE(4, this.#at)
-    this.#at = this.#buffer.writeInt32BE(value, this.#at + 4)
+    if ((value | 0) !== value) throw misfit(value)
+    const at = this.#at
+    this.#view.setInt32(at, 4)
+    this.#view.setInt32(at + 4, value)
+    this.#at = at + 8
   }
 
+  /** Exact up to 2⁵³, and to the nearest representable number beyond. */
   int8(value: number | null): void {
     if (value === null) {
       this.#null()
       return
     }
-    this.#room(FIXED_ROOM)
-    this.#buffer.writeInt32BE(8, this.#at)
-    this.#at = this.#writeInt64(value, this.#at + 4)
+    const at = this.#at
+    const high = Math.floor(value / TWO_TO_32)
+    this.#view.setInt32(at, 8)
+    this.#view.setInt32(at + 4, high)
+    this.#view.setUint32(at + 8, value - high * TWO_TO_32)
+    this.#at = at + 12
   }
 
   bool(value: boolean | null): void {
@@ -162,14 +179,18 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
       this.#null()
       return
     }
-    this.#room(FIXED_ROOM)
-    this.#buffer.writeInt32BE(1, this.#at)
-    this.#buffer[this.#at + 4] = value ? 1 : 0
-    this.#at += 5
+    const at = this.#at
+    this.#view.setInt32(at, 1)
+    this.#buffer[at + 4] = value ? 1 : 0
+    this.#at = at + 5
   }
 
-  timestamp(value: number | null): void {
-    this.int8(value === null ? null : (value - POSTGRES_EPOCH_MS) * 1_000)
+  timestamp(value: EpochMs | null): void {
+    if (value === null) {
+      this.#null()
+      return
+    }
+    this.int8((Math.max(value, FIRST_INSTANT_MS) - POSTGRES_EPOCH_MS) * 1_000)
   }
 
   numeric(value: string | null): void {
@@ -178,9 +199,9 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
       return
     }
     const parts = parseNumeric(value)
-    this.#room(FIXED_ROOM + parts.digits.length * 2)
+    this.#room(this.#rowRoom + parts.digits.length * 2)
     const bytes = writeNumeric(this.#buffer, this.#at + 4, parts)
-    this.#buffer.writeInt32BE(bytes, this.#at)
+    this.#view.setInt32(this.#at, bytes)
     this.#at += 4 + bytes
   }
 
@@ -189,26 +210,25 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
       this.#null()
       return
     }
-    const text = JSON.stringify(value, storableStrings)
-    const bytes = Buffer.byteLength(text)
-    this.#room(FIXED_ROOM + bytes)
-    this.#buffer.writeInt32BE(bytes + 1, this.#at)
+    const text = storableJson(value)
+    this.#room(this.#rowRoom + text.length * 3)
+    const bytes = this.#buffer.write(text, this.#at + 5)
+    this.#view.setInt32(this.#at, bytes + 1)
     // Version 1 of jsonb's binary form: the text follows.
     this.#buffer[this.#at + 4] = 1
-    this.#buffer.write(text, this.#at + 5)
     this.#at += 5 + bytes
   }
 
   #null(): void {
-    this.#room(FIXED_ROOM)
-    this.#at = this.#buffer.writeInt32BE(-1, this.#at)
+    this.#view.setInt32(this.#at, -1)
+    this.#at += 4
   }
 
   #longText(value: string): void {
     const text = storable(value)
-    this.#room(FIXED_ROOM + text.length * 3)
+    this.#room(this.#rowRoom + text.length * 3)
     const bytes = this.#buffer.write(text, this.#at + 4)
-    this.#buffer.writeInt32BE(bytes, this.#at)
+    this.#view.setInt32(this.#at, bytes)
     this.#at += 4 + bytes
   }
 
@@ -219,9 +239,10 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
       this.#lastTenantBytes = Buffer.from(storable(tenantId))
     }
     const bytes = this.#lastTenantBytes
-    this.#room(FIXED_ROOM + bytes.length)
-    this.#at = this.#buffer.writeInt32BE(bytes.length, this.#at)
-    this.#at += bytes.copy(this.#buffer, this.#at)
+    this.#room(this.#rowRoom + bytes.length)
+    this.#view.setInt32(this.#at, bytes.length)
+    this.#buffer.set(bytes, this.#at + 4)
+    this.#at += 4 + bytes.length
   }
 
   /** An array of text: dimensions, no nulls, element type, size, lower bound, elements. */
@@ -230,25 +251,41 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
       this.#null()
       return
     }
-    this.#room(FIXED_ROOM * (1 + flags.length))
     const from = this.#at
     let at = from + 4
     for (const number of [1, 0, TEXT_OID, flags.length, 1]) {
-      at = this.#buffer.writeInt32BE(number, at)
+      this.#view.setInt32(at, number)
+      at += 4
     }
     for (const flag of flags) {
-      at = this.#buffer.writeInt32BE(flag.length, at)
-      at += this.#buffer.write(flag, at)
+      this.#view.setInt32(at, flag.length)
+      at += 4 + this.#buffer.write(flag, at + 4)
     }
-    this.#buffer.writeInt32BE(at - from - 4, from)
+    this.#view.setInt32(from, at - from - 4)
     this.#at = at
   }
 
-  /** Exact up to 2⁵³, and to the nearest representable number beyond. */
-  #writeInt64(value: number, at: number): number {
-    const high = Math.floor(value / TWO_TO_32)
-    this.#buffer.writeInt32BE(high, at)
-    return this.#buffer.writeUInt32BE(value - high * TWO_TO_32, at + 4)
+  #suspect({ offset, receivedAtMs }: ArchiveRowMeta): void {
+    this.#suspects.push(offset)
+    this.#firstSuspectMs = Math.min(this.#firstSuspectMs, receivedAtMs)
+    this.#lastSuspectMs = Math.max(this.#lastSuspectMs, receivedAtMs)
+  }
+
+  #takeSuspects(): Suspects | null {
+    if (this.#suspects.length === 0) return null
+    const { name, entityColumn, recordedAtColumn } = this.#table
+    const suspects = {
+      table: name,
+      entityColumn,
+      recordedAtColumn,
+      offsets: this.#suspects,
+      firstReceivedAtMs: this.#firstSuspectMs,
+      lastReceivedAtMs: this.#lastSuspectMs,
+    }
+    this.#suspects = []
+    this.#firstSuspectMs = Number.POSITIVE_INFINITY
+    this.#lastSuspectMs = Number.NEGATIVE_INFINITY
+    return suspects
   }
 
   #room(bytes: number): void {
@@ -257,22 +294,22 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
     if (filled.length > 0) this.#full.push(filled)
     this.#fullBytes += filled.length
     this.#buffer = Buffer.allocUnsafeSlow(Math.max(BUFFER_BYTES, bytes))
+    this.#view = viewOf(this.#buffer)
     this.#start = 0
     this.#at = 0
   }
 }
 
-/** PostgreSQL's text has no NUL, and no half of a surrogate pair. */
-export function storable(text: string): string {
-  const whole = text.toWellFormed()
-  return whole.includes('\u0000') ? whole.replaceAll('\u0000', '\ufffd') : whole
+function viewOf(buffer: Buffer): DataView {
+  return new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
 }
 
-/** Replacer for `JSON.stringify` with the same care for every string, keys included. */
-export function storableStrings(_key: string, value: unknown): unknown {
-  if (typeof value === 'string') return storable(value)
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
-  const keys = Object.keys(value)
-  if (keys.every((key) => storable(key) === key)) return value
-  return Object.fromEntries(Object.entries(value).map(([key, each]) => [storable(key), each]))
+function misfit(value: number): PlatformError {
+  return new PlatformError(
+    'invariant-broken',
+    `${value} does not fit into a column of type int4.`,
+    {
+      retry: 'never',
+    },
+  )
 }

@@ -3,7 +3,7 @@
 import { PlatformError } from '../../kernel/errors.ts'
 
 /** SQLSTATE classes and codes after which the same content may be tried again. */
-const PASSING = /^(?:08|57P0[1-5]|53|40001|40P01|55P03|25006|58030|57014)/
+const PASSING = /^(?:08|57P0[1-5]|53|40001|40003|40P01|55P03|25006|25P03|58030|57014)/
 const PASSING_SYSTEM_CODES = new Set([
   'ECONNREFUSED',
   'ECONNRESET',

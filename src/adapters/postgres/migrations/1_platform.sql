@@ -131,20 +131,34 @@ CREATE TABLE reference_version (
   name text NOT NULL,
   version int NOT NULL,
   tag text NOT NULL,
-  content jsonb NOT NULL,
+  content json NOT NULL,
   created_at timestamptz NOT NULL DEFAULT now(),
   PRIMARY KEY (name, version)
 );
+COMMENT ON COLUMN reference_version.content IS 'json, not jsonb: a replay sees the same order of fields';
 
+-- The role belongs to the whole server: another database may have made it, or be making it now; and
+-- where we may not make roles, the tables are simply readable by nobody else.
 DO $$
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'outrider_reader') THEN
     CREATE ROLE outrider_reader NOLOGIN;
   END IF;
+EXCEPTION
+  WHEN duplicate_object OR unique_violation THEN NULL;
+  WHEN insufficient_privilege THEN
+    RAISE WARNING 'The role outrider_reader could not be made: SQL tools have no role to read with';
 END
 $$;
-GRANT USAGE ON SCHEMA public TO outrider_reader;
-GRANT SELECT ON task, alert, alert_transition, alert_comment, dead_letter, window_kpi TO outrider_reader;
+DO $$
+BEGIN
+  IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'outrider_reader') THEN
+    GRANT USAGE ON SCHEMA public TO outrider_reader;
+    GRANT SELECT ON task, alert, alert_transition, alert_comment, dead_letter, window_kpi
+      TO outrider_reader;
+  END IF;
+END
+$$;
 
 -- Down Migration
 

@@ -1,0 +1,141 @@
+// The contract of checkpoint stores against a real server, and what only PostgreSQL does.
+
+import { suitePostgres, type TestPostgres } from '../../../test/postgres-server.ts'
+import type { Alert } from '../../ports/alert.ts'
+import {
+  checkpointStoreContract,
+  type StoredRecords,
+} from '../../ports/checkpoint-store.contract.ts'
+import type { DeadLetter, OutboxEntry, WindowResult } from '../../ports/checkpoint-store.ts'
+import type { Database, SqlRow } from '../../ports/database.ts'
+import { createCheckpointStore } from './checkpoint-store.ts'
+
+let shared: Promise<TestPostgres> | null = null
+
+checkpointStoreContract('PostgreSQL', async () => {
+  shared ??= suitePostgres()
+  const { address, database } = await shared
+  return {
+    store: createCheckpointStore({ address }),
+    records: recordsOf(database),
+  }
+})
+
+function recordsOf(database: Database): StoredRecords {
+  return {
+    async alert(id) {
+      const rows = await database.query('SELECT * FROM alert WHERE id = $1', [id])
+      return rows[0] === undefined ? undefined : alertOf(rows[0])
+    },
+    async revisions(alertId) {
+      const rows = await database.query(
+        'SELECT revision FROM alert_transition WHERE alert_id = $1 ORDER BY revision',
+        [alertId],
+      )
+      return rows.map((row) => Number(row.revision))
+    },
+    async acknowledge(alertId, by) {
+      await database.query(
+        'UPDATE alert SET acknowledged_at = now(), acknowledged_by = $2 WHERE id = $1',
+        [alertId, by],
+      )
+    },
+    async acknowledgedBy(alertId) {
+      const rows = await database.query('SELECT acknowledged_by FROM alert WHERE id = $1', [
+        alertId,
+      ])
+      const by = rows[0]?.acknowledged_by
+      return typeof by === 'string' ? by : null
+    },
+    async deadLetters(topic) {
+      const rows = await database.query('SELECT * FROM dead_letter WHERE topic = $1', [topic])
+      return rows.map(deadLetterOf)
+    },
+    async outbox(kind) {
+      const rows = await database.query('SELECT * FROM outbox WHERE kind = $1', [kind])
+      return rows.map(outboxEntryOf)
+    },
+    async windows(name) {
+      const rows = await database.query('SELECT * FROM window_kpi WHERE window_name = $1', [name])
+      return rows.map((row) => ({ partition: Number(row.log_partition), result: windowOf(row) }))
+    },
+  }
+}
+
+const text = (value: unknown): string => String(value)
+const timeMs = (value: unknown): number => (value instanceof Date ? value.getTime() : Number.NaN)
+
+function alertOf(row: SqlRow): Alert {
+  return {
+    id: text(row.id),
+    tenantId: text(row.tenant_id),
+    rule: text(row.rule),
+    ruleVersion: Number(row.rule_version),
+    severity: row.severity as Alert['severity'],
+    entityType: text(row.entity_type),
+    entityId: text(row.entity_id),
+    status: row.status as Alert['status'],
+    startsAtMs: timeMs(row.starts_at),
+    endsAtMs: row.ends_at === null ? null : timeMs(row.ends_at),
+    updatedAtMs: timeMs(row.updated_at),
+    revision: Number(row.revision),
+    summary: text(row.summary),
+    labels: row.labels as Alert['labels'],
+    value: row.value as Alert['value'],
+    peak: row.peak as Alert['peak'],
+    count: Number(row.event_count),
+    withdrawn: row.withdrawn === true,
+    position: {
+      topic: text(row.topic),
+      partition: Number(row.log_partition),
+      offset: Number(row.log_offset),
+    },
+    changedBy: row.changed_by as Alert['changedBy'],
+    receivedAtMs: timeMs(row.received_at),
+  }
+}
+
+function deadLetterOf(row: SqlRow): DeadLetter {
+  return {
+    id: text(row.id),
+    topic: text(row.topic),
+    receivedAtMs: timeMs(row.received_at),
+    tenantId: text(row.tenant_id),
+    door: text(row.door),
+    code: text(row.code),
+    message: text(row.message),
+    path: text(row.path),
+    raw: text(row.raw),
+    rawEncoding: row.raw_encoding as DeadLetter['rawEncoding'],
+    position:
+      row.log_topic === null
+        ? null
+        : {
+            topic: text(row.log_topic),
+            partition: Number(row.log_partition),
+            offset: Number(row.log_offset),
+          },
+  }
+}
+
+function outboxEntryOf(row: SqlRow): OutboxEntry {
+  return {
+    id: text(row.id),
+    kind: text(row.kind),
+    tenantId: text(row.tenant_id),
+    payload: row.payload as OutboxEntry['payload'],
+  }
+}
+
+function windowOf(row: SqlRow): WindowResult {
+  return {
+    window: text(row.window_name),
+    group: text(row.group_key),
+    tenantId: text(row.tenant_id),
+    startMs: timeMs(row.window_start),
+    endMs: timeMs(row.window_end),
+    values: row.values as WindowResult['values'],
+    revision: Number(row.revision),
+    final: row.final === true,
+  }
+}
