@@ -2,6 +2,7 @@
 
 import type { AccessControl } from './access.ts'
 import type { FeedStatus } from './feed-status.ts'
+import type { HeavyReads } from './heavy-reads.ts'
 import type { LiveFeed } from './live-feed.ts'
 import type { ServerOptions } from './options.ts'
 
@@ -10,4 +11,5 @@ export interface ApiContext {
   readonly access: AccessControl
   readonly live: LiveFeed
   readonly feeds: FeedStatus
+  readonly heavyReads: HeavyReads
 }

@@ -324,6 +324,39 @@ test('the routes over a real database', async (t) => {
     assert.equal(await ndjson.text(), '')
   })
 
+  await t.test('downloads that nobody reads end, and only so many run at once', async () => {
+    await database.query(
+      `insert into truck_reading (log_partition, log_offset, received_at, tenant_id, truck_id,
+         recorded_at, temperature_c)
+       select 1, n, '2026-01-01', 'default', 'many', '2026-01-01'::timestamptz + n * interval '1 s', 4
+       from generate_series(1, 80000) n`,
+    )
+    const download = async () => {
+      const controller = new AbortController()
+      const response = await send('/history/truck-readings?entity=many', {
+        headers: { accept: 'text/csv', 'accept-encoding': 'identity' },
+        signal: controller.signal,
+      })
+      return { response, controller }
+    }
+    const running = []
+    for (let n = 0; n < 4; n++) running.push(await download())
+    for (const { response } of running) assert.equal(response.status, 200)
+    const refused = await download()
+    assert.equal(refused.response.status, 503)
+    assert.equal(refused.response.headers.get('retry-after'), '2')
+    assert.equal((await jsonOf(refused.response)).code, 'busy')
+    assert.equal((await send(`/alerts/${alertId(1)}`)).status, 200)
+    for (const { controller } of running) controller.abort()
+    let next = await download()
+    while (next.response.status === 503) {
+      await next.response.text()
+      next = await download()
+    }
+    assert.equal(next.response.status, 200)
+    assert.equal((await next.response.text()).split('\r\n').length, 80_002)
+  })
+
   await t.test('history refuses what it cannot give', async () => {
     const status = async (path: string, accept = '*/*'): Promise<number> =>
       (await send(path, { headers: { accept } })).status

@@ -5,6 +5,7 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { PlatformError, type PlatformErrorCode } from '../kernel/errors.ts'
 
 export type HttpProblemCode =
+  | 'busy'
   | 'forbidden'
   | 'internal'
   | 'invalid-cursor'
@@ -27,6 +28,7 @@ export interface FieldProblem {
 }
 
 const STATUS: Readonly<Record<HttpProblemCode, { status: number; title: string }>> = {
+  busy: { status: 503, title: 'Too much is being read at once' },
   forbidden: { status: 403, title: 'This is not allowed' },
   internal: { status: 500, title: 'Something failed on our side' },
   'invalid-cursor': { status: 400, title: 'The cursor is not valid' },

@@ -7,12 +7,13 @@ import rateLimit from '@fastify/rate-limit'
 import swagger from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyPluginAsync, LogController } from 'fastify'
 import { PlatformError } from '../kernel/errors.ts'
-import { SECOND_MS } from '../kernel/time.ts'
+import { MINUTE_MS, SECOND_MS } from '../kernel/time.ts'
 import { createAccessControl, installAccess } from './access.ts'
 import { openAlertHandling } from './alert-queries.ts'
 import type { ApiContext } from './context.ts'
 import { type Dashboard, loadDashboard } from './dashboard.ts'
 import { createFeedStatus } from './feed-status.ts'
+import { createHeavyReads } from './heavy-reads.ts'
 import { createLiveFeed } from './live-feed.ts'
 import type { ServerOptions } from './options.ts'
 import { HttpProblem, installProblems, sendProblem } from './problems.ts'
@@ -33,6 +34,8 @@ export const MAX_REQUESTS_A_MINUTE = 3_000
 const RATE_LIMIT_ADDRESSES = 10_000
 /** A JSON body of our own routes; events have a limit of their own. */
 const MAX_BODY_BYTES = 64 * 1024
+/** A connection on which nothing moves for this long is closed: nobody reads there, or asks. */
+const MAX_SILENT_MS = 2 * MINUTE_MS
 /** Answers below it go out as they are. */
 const COMPRESS_FROM_BYTES = 1_024
 /** Answers under way when the server closes have this long to end. */
@@ -46,6 +49,7 @@ export function createServer(options: ServerOptions): FastifyInstance {
     loggerInstance: fastifyLogger(options.logger),
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: MAX_BODY_BYTES,
+    connectionTimeout: MAX_SILENT_MS,
     forceCloseConnections: 'idle',
     trustProxy: false,
     // Such as an address that can't be decoded: it never reaches a route.
@@ -117,7 +121,7 @@ function createContext(options: ServerOptions): ApiContext {
     onCutOff: metrics.countStreamCutOff,
     onError: (error) => logger.error('live-feed', error),
   })
-  return { options, access, live, feeds }
+  return { options, access, live, feeds, heavyReads: createHeavyReads() }
 }
 
 function rootRoutes(context: ApiContext, dashboard: Dashboard): FastifyPluginAsync {

@@ -38,7 +38,7 @@ const tags = ['cold chain']
 const schema = { tags, querystring: reportQuery }
 const config = { access: 'read', rateLimit: REPORT_LIMIT } as const
 
-export function coldChainRoutes(app: FastifyInstance, { options }: ApiContext): void {
+export function coldChainRoutes(app: FastifyInstance, { options, heavyReads }: ApiContext): void {
   app.get<{ Querystring: ReportQuery }>(
     '/cold-chain/report',
     {
@@ -49,7 +49,7 @@ export function coldChainRoutes(app: FastifyInstance, { options }: ApiContext): 
         response: { 200: reportSchema },
       },
     },
-    async (request) => reportFor(options, request),
+    async (request) => heavyReads.run(() => reportFor(options, request)),
   )
 
   app.get<{ Querystring: ReportQuery }>(
@@ -67,7 +67,7 @@ export function coldChainRoutes(app: FastifyInstance, { options }: ApiContext): 
       reply
         .type('text/csv; charset=utf-8')
         .header('content-disposition', 'attachment; filename="cold-chain-report.csv"')
-        .send(reportCsv(await reportFor(options, request))),
+        .send(reportCsv(await heavyReads.run(() => reportFor(options, request)))),
   )
 
   app.get(

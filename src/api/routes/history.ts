@@ -45,13 +45,15 @@ const eventSchema = Type.Object(
   { description: 'With the fields of the topic' },
 )
 
-export function historyRoutes(app: FastifyInstance, { options }: ApiContext): void {
+export function historyRoutes(app: FastifyInstance, context: ApiContext): void {
+  const { options, heavyReads } = context
   const { database } = options
 
   app.get<{ Params: Static<typeof topicParameter>; Querystring: Static<typeof historyQuery> }>(
     '/history/:topic',
     {
       config: { access: 'read', rateLimit: HISTORY_LIMIT },
+      exposeHeadRoute: false,
       schema: {
         tags: ['history'],
         summary: 'Archived events',
@@ -81,7 +83,8 @@ export function historyRoutes(app: FastifyInstance, { options }: ApiContext): vo
       }
       const batches = historyStream(database, topic, filter, limit)
       const lines = type === CSV_TYPE ? csvOf(topic, batches) : ndjsonOf(batches)
-      return sendLines(reply, type, topic.name, lines)
+      const leave = heavyReads.enter()
+      return sendLines(reply, { type, name: topic.name, lines, leave })
     },
   )
 }
@@ -93,23 +96,41 @@ export function topicOf(topics: readonly ArchivedTopic[], name: string): Archive
   throw new HttpProblem('not-found', `There is no archived topic "${name}". There are: ${known}.`)
 }
 
+interface Download {
+  readonly type: string
+  readonly name: string
+  readonly lines: AsyncGenerator<string>
+  /** Called once, when all is sent or nobody reads any more. */
+  readonly leave: () => void
+}
+
 /** Waits for the first lines, so that a failure until then is still a problem document. */
 async function sendLines(
   reply: FastifyReply,
-  type: string,
-  name: string,
-  lines: AsyncGenerator<string>,
+  { type, name, lines, leave }: Download,
 ): Promise<FastifyReply> {
-  const first = await lines.next()
-  const extension = type === CSV_TYPE ? 'csv' : 'ndjson'
+  const first = await lines.next().catch((error: unknown) => {
+    leave()
+    throw error
+  })
   const rest = async function* () {
     if (!first.done) yield first.value
     yield* lines
   }
+  const stream = Readable.from(rest(), { objectMode: false })
+  // A client that leaves before the first byte leaves `rest` unstarted, and it could close nothing.
+  stream.once('close', () => {
+    leave()
+    lines.return(undefined).catch((error: unknown) => reply.log.error(error))
+  })
   return reply
     .type(`${type}; charset=utf-8`)
-    .header('content-disposition', `attachment; filename="${name}.${extension}"`)
-    .send(Readable.from(rest(), { objectMode: false }))
+    .header('content-disposition', `attachment; filename="${name}.${extensionOf(type)}"`)
+    .send(stream)
+}
+
+function extensionOf(type: string): string {
+  return type === CSV_TYPE ? 'csv' : 'ndjson'
 }
 
 async function* ndjsonOf(batches: AsyncIterable<readonly EventDocument[]>): AsyncGenerator<string> {

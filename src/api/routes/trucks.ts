@@ -110,7 +110,7 @@ const tags = ['trucks']
 
 type IdParameter = Static<typeof idParameter>
 
-export function truckRoutes(app: FastifyInstance, { options }: ApiContext): void {
+export function truckRoutes(app: FastifyInstance, { options, heavyReads }: ApiContext): void {
   const { database, views } = options
 
   app.get<{ Querystring: Static<typeof trucksQuery> }>(
@@ -189,12 +189,14 @@ export function truckRoutes(app: FastifyInstance, { options }: ApiContext): void
       const { points = DEFAULT_POINTS, zone } = request.query
       const { tenantId } = principalOf(request)
       const scope: ReadingScope = { tenantId, truckId, zone, fromMs, toMs }
-      const limitMs = gapLimitMs({}, await medianReadingIntervalMs(database, scope))
-      const builder = seriesBuilder({ fromMs, toMs, points, gapLimitMs: limitMs })
-      for await (const readings of readingsInOrder(database, scope)) {
-        for (const reading of readings) builder.add(reading)
-      }
-      return { truckId, ...builder.finish() }
+      return heavyReads.run(async () => {
+        const limitMs = gapLimitMs({}, await medianReadingIntervalMs(database, scope))
+        const builder = seriesBuilder({ fromMs, toMs, points, gapLimitMs: limitMs })
+        for await (const readings of readingsInOrder(database, scope)) {
+          for (const reading of readings) builder.add(reading)
+        }
+        return { truckId, ...builder.finish() }
+      })
     },
   )
 }

@@ -4,8 +4,8 @@
 import type { EpochMs } from '../../kernel/time.ts'
 import type { Database, SqlParameter, SqlRow } from '../../ports/database.ts'
 
-/** Rows that one batch of a stream holds. */
-const BATCH_ROWS = 5_000
+/** Rows of one batch: few enough that taking them never holds up the live feed. */
+const BATCH_ROWS = 1_000
 
 export interface ReadingScope {
   readonly tenantId: string
