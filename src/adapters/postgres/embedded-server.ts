@@ -9,6 +9,7 @@ import {
   existsSync,
   mkdirSync,
   openSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -235,13 +236,16 @@ class Server implements EmbeddedPostgres {
       await endProcess(pid, this.#cluster, this.#clock)
     }
     await clearCluster(this.#cluster, this.#clock)
+    clearSockets(this.#file.socketDir)
   }
 
   #prepareCluster(): void {
     makeDir(this.#home, this.#user)
     if (!existsSync(join(this.#cluster, 'PG_VERSION'))) this.#create()
     else if (this.#known === undefined) this.#resetPassword()
-    this.#file = { ...this.#file, socketDir: findSocketDir(this.#home, this.#user) }
+    const socketDir = findSocketDir(this.#home, this.#user)
+    clearSockets(socketDir)
+    this.#file = { ...this.#file, socketDir }
   }
 
   /** Made under another name and renamed when whole: a kill half-way leaves nothing that looks finished. */
@@ -268,7 +272,8 @@ class Server implements EmbeddedPostgres {
       writeServerFile(this.#dataDir, this.#file)
       renameSync(unfinished, this.#cluster)
     } catch (cause) {
-      throw this.#failed(`Cannot create the database in ${this.#cluster}: initdb failed.`, cause)
+      const said = `initdb says: ${wordsOf(cause)}`
+      throw this.#failed(`Cannot create the database in ${this.#cluster}. ${said}`, cause)
     } finally {
       rmSync(passwordFile, { force: true })
     }
@@ -430,6 +435,20 @@ function trim(logFile: string): void {
 function lastLines(file: string, from: number): string {
   const text = readFileSync(file).subarray(from).toString('utf8')
   return text.trimEnd().split('\n').slice(-5).join(' | ')
+}
+
+/** What a program that failed wrote before it ended. */
+function wordsOf(failure: unknown): string {
+  const stderr = failure instanceof Error && 'stderr' in failure ? String(failure.stderr) : ''
+  return stderr.trim().split('\n').slice(-3).join(' | ').slice(0, 500)
+}
+
+/** The folder is for this cluster alone: what a dead server left in it locks nobody out. */
+function clearSockets(socketDir: string | null): void {
+  if (socketDir === null || !existsSync(socketDir)) return
+  for (const name of readdirSync(socketDir)) {
+    if (name.startsWith('.s.PGSQL.')) rmSync(join(socketDir, name), { force: true })
+  }
 }
 
 /** `wanted` where nobody listens there, another one otherwise. */
