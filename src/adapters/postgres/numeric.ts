@@ -6,6 +6,8 @@ const DECIMAL = /^([+-]?)(\d*)(?:\.(\d*))?$/
 const NEGATIVE = 0x4000
 /** Digits after the point that the binary form can say. */
 const MAX_SCALE = 16_383
+/** Digits before the point that PostgreSQL takes. */
+const MAX_WHOLE = 131_072
 
 export interface NumericParts {
   /** Base-10,000 digits, the most significant first. */
@@ -22,7 +24,8 @@ export function parseNumeric(text: string): NumericParts {
   const match = DECIMAL.exec(text)
   const whole = match?.[2] ?? ''
   const fraction = match?.[3] ?? ''
-  if (match === null || whole.length + fraction.length === 0 || fraction.length > MAX_SCALE) {
+  const sizeFits = whole.length <= MAX_WHOLE && fraction.length <= MAX_SCALE
+  if (match === null || whole.length + fraction.length === 0 || !sizeFits) {
     throw new PlatformError('invariant-broken', `"${text.slice(0, 40)}" is not a decimal.`, {
       retry: 'never',
     })
