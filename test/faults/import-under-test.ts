@@ -9,6 +9,7 @@ import type { EventSink } from '../../src/doors/import/event-sink.ts'
 import { createHttpSink } from '../../src/doors/import/http-sink.ts'
 import { compileMapping, type Mapping } from '../../src/doors/mapping.ts'
 import { showIssue } from '../../src/doors/mapping-text.ts'
+import { toIso } from '../../src/kernel/time.ts'
 import type { LogRecord } from '../../src/ports/log.ts'
 import { type Door, openDoor, PARTITIONS } from './doors-under-test.ts'
 
@@ -92,13 +93,13 @@ async function partitionsOf(door: Door): Promise<readonly (readonly LogRecord[])
 
 function flagged(partitions: readonly (readonly LogRecord[])[]): object[] {
   const seen = new Set<string>()
-  return partitions.flatMap((records, partition) =>
-    records.map(({ key, value, offset }) => {
+  return partitions.flatMap((records) =>
+    records.map(({ key, value, receivedAtMs }) => {
       const { eventId } = JSON.parse(Buffer.from(value).toString())
       const id = `${key} ${eventId}`
       const flags = seen.has(id) ? ['duplicate'] : null
       seen.add(id)
-      return { partition, offset, eventId, flags }
+      return { receivedAt: toIso(receivedAtMs), eventId, flags }
     }),
   )
 }

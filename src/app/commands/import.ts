@@ -54,12 +54,14 @@ An interrupted import goes on where it stopped: give the same command again.
 OUTRIDER_ADMIN_TOKEN is sent as bearer credential where it is set.
 More in docs/import.md and docs/mappings.md.`,
     )
-    .action(async (file: string, flags: ImportFlags, command: Command) => {
+    .action(async (file: string, flags: ImportFlags) => {
       try {
         process.exitCode = await carryOut(file, flags, wiring)
       } catch (error) {
         if (error instanceof WrongUsage) {
-          command.error(`error: ${error.message}`, { exitCode: WRONG_USAGE })
+          process.stderr.write(`error: ${error.message}\n`)
+          process.exitCode = WRONG_USAGE
+          return
         }
         process.stderr.write(`${describe(error)}\n`)
         process.exitCode = 1

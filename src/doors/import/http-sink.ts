@@ -3,10 +3,10 @@
 import { createInterface } from 'node:readline/promises'
 import { Readable } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
-import { Type } from '@sinclair/typebox'
+import { type Static, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { PlatformError } from '../../kernel/errors.ts'
-import { type DurationMs, SECOND_MS, toIso } from '../../kernel/time.ts'
+import { type DurationMs, type EpochMs, parseInstant, SECOND_MS, toIso } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { DeliveryOutcome } from '../ingest.ts'
 import type { EventSink, SentSummary, Settled } from './event-sink.ts'
@@ -21,8 +21,10 @@ const RETRY_PAUSE_MS: DurationMs = SECOND_MS
 /** How long the archive is waited for after the last batch. */
 export const SETTLE_FOR_MS: DurationMs = 60 * SECOND_MS
 const SETTLE_PAUSE_MS: DurationMs = 100
-/** Archived events that are read back at most to count repeats among them. */
-export const MAX_COUNTED_EVENTS = 2_000_000
+/** Events of one import that are looked for in the archive, to count repeats among them. */
+export const MAX_COUNTED_EVENTS = 1_000_000
+/** Archived events, others at the same times included, that are read for it at most. */
+const MAX_READ_EVENTS = 4_000_000
 
 export interface HttpSinkOptions {
   readonly baseUrl: string
@@ -55,8 +57,8 @@ export function createHttpSink(options: HttpSinkOptions): EventSink {
 class HttpSink implements EventSink {
   readonly name: string
   readonly #options: HttpSinkOptions
-  /** Where the topic ended before the first batch, by partition. */
-  #begins: ReadonlyMap<number, number> = new Map()
+  /** By the server's clock, to the second below. */
+  #begunMs: EpochMs = 0
 
   constructor(options: HttpSinkOptions) {
     this.name = options.baseUrl
@@ -64,8 +66,8 @@ class HttpSink implements EventSink {
   }
 
   async begin(topic: string): Promise<void> {
-    const partitions = await this.#partitions(topic)
-    this.#begins = new Map(partitions.map(({ partition, endOffset }) => [partition, endOffset]))
+    const { dateMs } = await this.#partitions(topic)
+    this.#begunMs = dateMs
   }
 
   async send(topic: string, events: readonly Buffer[]): Promise<DeliveryOutcome> {
@@ -82,12 +84,19 @@ class HttpSink implements EventSink {
 
   async settle(sent: SentSummary): Promise<Settled> {
     if (sent.recordedAtMs === null) return { duplicates: 0, note: 'Nothing was sent.' }
-    if (!(await this.#archived(sent.topic))) {
-      const note =
-        'Not counted: the archive has not caught up. Nothing is lost; ask the history later.'
-      return { duplicates: null, note }
+    if (sent.accepted > MAX_COUNTED_EVENTS) return notCounted('there are too many events')
+    const { clock, signal, settleForMs = SETTLE_FOR_MS } = this.#options
+    const untilMs = clock.monotonicMs() + settleForMs
+    for (;;) {
+      if (await this.#isIdle(sent.topic)) {
+        const found = await this.#readBack(sent, sent.recordedAtMs)
+        if (found.settled !== null) return found.settled
+      }
+      if (clock.monotonicMs() > untilMs || signal.aborted) {
+        return notCounted('the archive has not caught up; nothing is lost')
+      }
+      await clock.sleep(SETTLE_PAUSE_MS, signal)
     }
-    return this.#count(sent, sent.recordedAtMs)
   }
 
   async close(): Promise<void> {}
@@ -133,30 +142,20 @@ class HttpSink implements EventSink {
     return { kind: 'later', pauseMs: retryAfterMs(response), error }
   }
 
-  /** False where it does not happen in time. */
-  async #archived(topic: string): Promise<boolean> {
-    const { clock, signal, settleForMs = SETTLE_FOR_MS } = this.#options
-    const untilMs = clock.monotonicMs() + settleForMs
-    const ends = await this.#partitions(topic)
-    for (;;) {
-      const now = new Map((await this.#partitions(topic)).map((each) => [each.partition, each]))
-      const behind = ends.some(
-        ({ partition, endOffset }) => (now.get(partition)?.committedOffset ?? 0) < endOffset,
-      )
-      if (!behind) return true
-      if (clock.monotonicMs() > untilMs || signal.aborted) return false
-      await clock.sleep(SETTLE_PAUSE_MS, signal)
-    }
+  /** As far as the server last looked; it looks once a second, so this alone proves nothing. */
+  async #isIdle(topic: string): Promise<boolean> {
+    const { partitions } = await this.#partitions(topic)
+    return partitions.every(({ endOffset, committedOffset }) => committedOffset >= endOffset)
   }
 
-  async #count(
+  /**
+   * Reads the archive over the times of what was sent. Settled once it holds as many events of this
+   * import as were accepted. A row that is flagged was there before: counted once, however often.
+   */
+  async #readBack(
     { topic, accepted, eventIdPrefix }: SentSummary,
-    times: { readonly first: number; readonly last: number },
-  ): Promise<Settled> {
-    if (accepted > MAX_COUNTED_EVENTS) {
-      const note = `Not counted: more than ${MAX_COUNTED_EVENTS} events. The history shows them flagged.`
-      return { duplicates: null, note }
-    }
+    times: { readonly first: EpochMs; readonly last: EpochMs },
+  ): Promise<{ readonly settled: Settled | null }> {
     const query = new URLSearchParams({
       from: toIso(times.first),
       to: toIso(times.last + 1),
@@ -166,10 +165,10 @@ class HttpSink implements EventSink {
       headers: { accept: 'application/x-ndjson' },
     })
     if (!response.ok || response.body === null) {
-      const note = `Not counted: the history answered with status ${response.status}.`
-      return { duplicates: null, note }
+      return { settled: notCounted(`the history answers with status ${response.status}`) }
     }
-    let duplicates = 0
+    const repeated = new Set<string>()
+    let archived = 0
     let read = 0
     // The types of the two stream worlds differ; the object is the same.
     const body = Readable.fromWeb(response.body as ReadableStream)
@@ -177,24 +176,31 @@ class HttpSink implements EventSink {
       input: body,
       crlfDelay: Number.POSITIVE_INFINITY,
     })) {
-      if (++read > MAX_COUNTED_EVENTS) {
+      if (++read > MAX_READ_EVENTS) {
         body.destroy()
-        return { duplicates: null, note: 'Not counted: too many other events at the same times.' }
+        return { settled: notCounted('there are too many other events at the same times') }
       }
-      if (line.includes('"duplicate"') && this.#isOurs(line, eventIdPrefix)) duplicates++
+      const event = this.#ours(line, eventIdPrefix)
+      if (event === null) continue
+      archived++
+      if (event.flags?.includes('duplicate') === true) repeated.add(event.eventId ?? '')
     }
-    const which = eventIdPrefix === null ? 'repeats that arrived meanwhile' : 'repeats of this file'
-    return { duplicates, note: `Counted in the archive: ${which} are kept, and change nothing.` }
+    if (archived < accepted) return { settled: null }
+    const note = 'Counted in the archive: repeats are kept, and change nothing.'
+    return { settled: { duplicates: repeated.size, note } }
   }
 
-  #isOurs(line: string, eventIdPrefix: string | null): boolean {
+  /** The archived event where it came with this import. */
+  #ours(line: string, eventIdPrefix: string | null): ArchivedEvent | null {
+    if (eventIdPrefix !== null && !line.includes(eventIdPrefix)) return null
     const item: unknown = JSON.parse(line)
-    if (!historyCheck.Check(item) || item.flags?.includes('duplicate') !== true) return false
-    if (item.offset < (this.#begins.get(item.partition) ?? 0)) return false
-    return eventIdPrefix === null || (item.eventId ?? '').startsWith(eventIdPrefix)
+    if (!archivedCheck.Check(item)) return null
+    if ((parseInstant(item.receivedAt) ?? 0) < this.#begunMs) return null
+    if (eventIdPrefix !== null && item.eventId?.startsWith(eventIdPrefix) !== true) return null
+    return item
   }
 
-  async #partitions(topic: string): Promise<readonly PartitionState[]> {
+  async #partitions(topic: string): Promise<TopicState> {
     let response: Response
     let body: unknown
     try {
@@ -207,7 +213,9 @@ class HttpSink implements EventSink {
     if (!topicsCheck.Check(body)) {
       throw serverFailed(`${this.name} answers, but not as an Outrider of this version does.`)
     }
-    return body.find((each) => each.topic === topic)?.partitions ?? []
+    const dateMs = Date.parse(response.headers.get('date') ?? '')
+    const partitions = body.find((each) => each.topic === topic)?.partitions ?? []
+    return { partitions, dateMs: Number.isNaN(dateMs) ? 0 : dateMs }
   }
 
   #request(path: string, init: RequestInit): Promise<Response> {
@@ -227,6 +235,10 @@ type PostAnswer =
   | { readonly kind: 'done'; readonly outcome: DeliveryOutcome }
   | { readonly kind: 'too-large' }
   | { readonly kind: 'later'; readonly pauseMs: DurationMs; readonly error: PlatformError }
+
+function notCounted(why: string): Settled {
+  return { duplicates: null, note: `Not counted: ${why}. The history shows repeats flagged.` }
+}
 
 const LINE_END = Buffer.from('\n')
 
@@ -283,10 +295,10 @@ const acceptedCheck = TypeCompiler.Compile(
 const noneGoodCheck = TypeCompiler.Compile(Type.Object({ errors: rejectedSchema }))
 const problemCheck = TypeCompiler.Compile(Type.Object({ detail: Type.String() }))
 
-interface PartitionState {
-  readonly partition: number
-  readonly endOffset: number
-  readonly committedOffset: number
+interface TopicState {
+  readonly partitions: readonly { readonly endOffset: number; readonly committedOffset: number }[]
+  /** The server's clock. */
+  readonly dateMs: EpochMs
 }
 
 const topicsCheck = TypeCompiler.Compile(
@@ -295,7 +307,6 @@ const topicsCheck = TypeCompiler.Compile(
       topic: Type.String(),
       partitions: Type.Array(
         Type.Object({
-          partition: Type.Integer(),
           endOffset: Type.Integer(),
           committedOffset: Type.Integer(),
         }),
@@ -304,11 +315,12 @@ const topicsCheck = TypeCompiler.Compile(
   ),
 )
 
-const historyCheck = TypeCompiler.Compile(
-  Type.Object({
-    partition: Type.Integer(),
-    offset: Type.Integer(),
-    eventId: Type.Optional(Type.Union([Type.String(), Type.Null()])),
-    flags: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()])),
-  }),
-)
+const archivedSchema = Type.Object({
+  receivedAt: Type.String(),
+  eventId: Type.Optional(Type.Union([Type.String(), Type.Null()])),
+  flags: Type.Optional(Type.Union([Type.Array(Type.String()), Type.Null()])),
+})
+
+type ArchivedEvent = Static<typeof archivedSchema>
+
+const archivedCheck = TypeCompiler.Compile(archivedSchema)
