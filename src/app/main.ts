@@ -2,6 +2,7 @@
 
 import { Command } from 'commander'
 import { WRONG_USAGE } from './command-line.ts'
+import { registerBench } from './commands/bench.ts'
 import { registerDoctor } from './commands/doctor.ts'
 import { registerImport } from './commands/import.ts'
 import { registerReplay } from './commands/replay.ts'
@@ -21,5 +22,6 @@ registerImport(program, { openEmbedded: openEmbeddedSink })
 registerVerify(program)
 registerReplay(program)
 registerDoctor(program)
+registerBench(program)
 
 await program.parseAsync()

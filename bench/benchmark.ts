@@ -1,0 +1,73 @@
+// One run of the whole benchmark: the parts one after the other, nothing left behind.
+
+import { mkdtempSync, rmSync } from 'node:fs'
+import { chmod } from 'node:fs/promises'
+import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os'
+import { join } from 'node:path'
+import { atTheEnd, cleanUp } from './clean-up.ts'
+import {
+  costOfFleets,
+  type Findings,
+  FULL,
+  QUICK,
+  ratesOfBacklog,
+  ratesOfDoor,
+  timeToRecover,
+} from './parts.ts'
+import { type BenchReport, type Figure, verdictOf } from './report.ts'
+
+export interface BenchOptions {
+  readonly quick: boolean
+  readonly say: (text: string) => void
+}
+
+/** A part that fails is a problem of the report; the others are measured all the same. */
+export async function runBenchmark({ quick, say }: BenchOptions): Promise<BenchReport> {
+  const loadBefore = loadavg()[0] ?? 0
+  const startedMs = Date.now()
+  const folder = mkdtempSync(join(tmpdir(), 'outrider-bench-'))
+  // The database's own user must reach its files.
+  await chmod(folder, 0o755)
+  atTheEnd(async () => rmSync(folder, { recursive: true, force: true }))
+  const figures: Figure[] = []
+  const problems: string[] = []
+  const findings: Findings = {
+    plan: quick ? QUICK : FULL,
+    folder,
+    add: (figure) => figures.push(figure),
+    problem: (text) => problems.push(text),
+    say,
+  }
+  const part = async (name: string, work: () => Promise<void>): Promise<void> => {
+    try {
+      await work()
+    } catch (error) {
+      problems.push(`${name}: ${error instanceof Error ? error.message : String(error)}`)
+    }
+  }
+  let copyRate = Number.NaN
+  try {
+    await part('backlog', async () => {
+      copyRate = (await ratesOfBacklog(findings)).copyRate
+    })
+    await part('door', () => ratesOfDoor(findings, copyRate))
+    await part('fleets', () => costOfFleets(findings))
+    await part('kill', () => timeToRecover(findings))
+  } finally {
+    await cleanUp()
+  }
+  return {
+    startedAt: new Date(startedMs).toISOString(),
+    seconds: (Date.now() - startedMs) / 1_000,
+    quick,
+    machine: {
+      cores: availableParallelism(),
+      cpu: cpus()[0]?.model ?? 'unknown',
+      memoryGb: Math.round(totalmem() / 1e9),
+      node: process.version,
+      loadBefore,
+    },
+    figures: figures.map((figure) => ({ ...figure, verdict: verdictOf(figure) })),
+    problems,
+  }
+}

@@ -1,0 +1,34 @@
+// The benchmark as a process: a table or a document on standard output, progress on standard error.
+
+import { parseArgs } from 'node:util'
+import { runBenchmark } from './benchmark.ts'
+import { cleanUp } from './clean-up.ts'
+import { tableOf } from './report.ts'
+
+const { values } = parseArgs({ options: { quick: { type: 'boolean' }, json: { type: 'boolean' } } })
+const quick = values.quick === true
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  process.once(signal, () => {
+    void cleanUp().then(() => process.exit(1))
+  })
+}
+
+const report = await runBenchmark({
+  quick,
+  say: (text) => process.stderr.write(`${text} …\n`),
+})
+if (values.json === true) process.stdout.write(`${JSON.stringify(report)}\n`)
+else {
+  const { machine, seconds, problems } = report
+  const lines = [
+    '',
+    tableOf(report),
+    '',
+    `${machine.cores} cores of ${machine.cpu}, ${machine.memoryGb} GB, Node ${machine.node}; ` +
+      `${Math.round(seconds)} s; load average before: ${machine.loadBefore.toFixed(1)}`,
+    ...problems.map((problem) => `PROBLEM: ${problem}`),
+  ]
+  process.stdout.write(`${lines.join('\n')}\n`)
+}
+process.exitCode = report.problems.length > 0 ? 1 : 0
