@@ -3,7 +3,7 @@
 import type { EpochMs } from '../../kernel/time.ts'
 import type { DeliveryOutcome } from '../ingest.ts'
 
-/** What was sent in one import, for whoever counts what became of it. */
+/** What one import sent since it was begun or resumed, for whoever counts what became of it. */
 export interface SentSummary {
   readonly topic: string
   readonly accepted: number

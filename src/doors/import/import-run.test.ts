@@ -245,6 +245,7 @@ test('an interrupted import goes on where it stopped, and sends nothing twice', 
   server.onPost = () => {}
   const second = await run(file, csv)
   deepEqual([second.resumedAfterRow, ...counts(second)], [first.accepted, 5_500, 0, 0, 0])
+  equal(second.settled.note, 'Counted in the archive: repeats are kept, and change nothing.')
   const ids = await eventIds(server)
   equal(ids.size, 5_500)
   ok([...ids.values()].every((times) => times === 1))

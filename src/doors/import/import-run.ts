@@ -100,6 +100,8 @@ class ImportRun {
   #batch: Outgoing[] = []
   #batchBytes = 0
   #skipped = 0
+  /** By this try alone. */
+  #acceptedNow = 0
   /** The newest row that is in a batch, or was skipped. */
   #takenRow = 0
   /** The batch on its way; the next one is made meanwhile. */
@@ -236,6 +238,7 @@ class ImportRun {
       batch.map(({ bytes }) => bytes),
     )
     this.#countTimes(batch, outcome)
+    this.#acceptedNow += outcome.accepted
     this.#position = {
       rows: lastRow,
       accepted: this.#position.accepted + outcome.accepted,
@@ -273,7 +276,7 @@ class ImportRun {
       ? { duplicates: null, note: 'Not counted: the import was interrupted.' }
       : await sink.settle({
           topic: mapping.topic.name,
-          accepted: this.#position.accepted,
+          accepted: this.#acceptedNow,
           eventIdPrefix: this.#mapsEventId || this.#tag === undefined ? null : `${this.#tag}-`,
           recordedAtMs: sentSome ? { first: this.#first, last: this.#last } : null,
         })
