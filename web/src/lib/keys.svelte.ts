@@ -12,19 +12,23 @@ export interface Command {
   readonly run: () => void
 }
 
+interface Group {
+  readonly title: string
+  readonly commands: readonly Command[]
+}
+
 class Keyboard {
-  groups: readonly { readonly title: string; readonly commands: readonly Command[] }[] = $state.raw(
-    [],
-  )
+  /** For the help. */
+  groups: readonly Group[] = $state.raw([])
+  /** The same, not reactive: a component that goes away would read the state of before its change. */
+  #groups: readonly Group[] = []
   #first: { key: string; atMs: number } | undefined
 
   /** Call while a component is set up; the commands go with the component. */
   register(title: string, commands: readonly Command[]): void {
     const group = { title, commands }
-    this.groups = [...this.groups, group]
-    onDestroy(() => {
-      this.groups = this.groups.filter((each) => each !== group)
-    })
+    this.#keep([...this.#groups, group])
+    onDestroy(() => this.#keep(this.#groups.filter((each) => each !== group)))
   }
 
   handle(event: KeyboardEvent): void {
@@ -44,8 +48,13 @@ class Keyboard {
     }
   }
 
+  #keep(groups: readonly Group[]): void {
+    this.#groups = groups
+    this.groups = groups
+  }
+
   #all(): readonly Command[] {
-    return this.groups.flatMap((group) => group.commands)
+    return this.#groups.flatMap((group) => group.commands)
   }
 
   /** The latest registered wins: a drawer over its page. */

@@ -12,6 +12,8 @@ export class StableList<T> {
   #keyOf: (item: T) => string
   #held = false
   #newest: readonly T[] = []
+  /** The same as `rows`, for reading without following it. */
+  #shown: readonly T[] = []
 
   constructor(keyOf: (item: T) => string) {
     this.#keyOf = keyOf
@@ -20,18 +22,20 @@ export class StableList<T> {
   /** Takes the newest items in their natural order. `find` gives a shown item that left the filter. */
   update(items: readonly T[], find: (key: string) => T | undefined): void {
     this.#newest = items
-    if (!this.#held || this.rows.length === 0) {
+    if (!this.#held || this.#shown.length === 0) {
       this.release()
       return
     }
     const byKey = new Map(items.map((item) => [this.#keyOf(item), item]))
-    const shown = new Set<string>()
-    this.rows = this.rows.map((row) => {
-      const key = this.#keyOf(row)
-      shown.add(key)
-      return byKey.get(key) ?? find(key) ?? row
-    })
-    this.waiting = items.reduce((sum, item) => sum + (shown.has(this.#keyOf(item)) ? 0 : 1), 0)
+    const keys = new Set<string>()
+    this.#show(
+      this.#shown.map((row) => {
+        const key = this.#keyOf(row)
+        keys.add(key)
+        return byKey.get(key) ?? find(key) ?? row
+      }),
+    )
+    this.waiting = items.reduce((sum, item) => sum + (keys.has(this.#keyOf(item)) ? 0 : 1), 0)
   }
 
   hold(): void {
@@ -45,8 +49,13 @@ export class StableList<T> {
 
   /** Shows everything in its natural order now. */
   release(): void {
-    this.rows = this.#newest
+    this.#show(this.#newest)
     this.waiting = 0
+  }
+
+  #show(rows: readonly T[]): void {
+    this.#shown = rows
+    this.rows = rows
   }
 }
 

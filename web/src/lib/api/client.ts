@@ -16,6 +16,11 @@ export class ApiProblem extends Error {
 
 export type Query = Readonly<Record<string, string | number | boolean | null | undefined>>
 
+/** An alert is told before it is recorded; what is asked of it meanwhile is asked again. */
+const NOT_YET_RECORDED = 'not-yet-recorded'
+const NOT_YET_TRIES = 8
+const NOT_YET_WAIT_MS = 400
+
 /** Called when the server no longer accepts our credential, so that the sign-in page comes up. */
 let onUnauthorized: () => void = () => {}
 
@@ -66,6 +71,23 @@ export async function list<T>(
 }
 
 async function request<T>(
+  method: string,
+  path: string,
+  body?: unknown,
+  signal?: AbortSignal,
+): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await requestOnce<T>(method, path, body, signal)
+    } catch (error) {
+      const isEarly = error instanceof ApiProblem && error.code === NOT_YET_RECORDED
+      if (!isEarly || tries >= NOT_YET_TRIES) throw error
+      await new Promise((resolve) => setTimeout(resolve, NOT_YET_WAIT_MS))
+    }
+  }
+}
+
+async function requestOnce<T>(
   method: string,
   path: string,
   body?: unknown,

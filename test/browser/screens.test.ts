@@ -1,0 +1,164 @@
+// Every screen, in light and dark, on a desk and on a phone: accessible, quiet, and within its frame.
+
+import assert from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { type TestContext, test } from 'node:test'
+import type { Page } from 'playwright-core'
+import { startProgram, temporaryDataDir } from '../program.ts'
+import { DESKTOP, openBrowser, openPage, PHONE } from './chromium.ts'
+import { sendReadings } from './readings.ts'
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
+const TRUCK = 'KDG 481P'
+/** What a finger needs, in CSS pixels. */
+const TARGET_PX = 44
+
+interface Screen {
+  readonly name: string
+  readonly path: string
+  /** Shown when the screen has what it needs. */
+  readonly ready: (page: Page) => Promise<void>
+  /** A complaint that the browser itself makes here and that means nothing. */
+  readonly harmless?: RegExp
+}
+
+const screens: readonly Screen[] = [
+  {
+    name: 'overview',
+    path: '/',
+    ready: (page) => page.getByText('of 3 trucks').waitFor(),
+  },
+  {
+    name: 'map with a truck',
+    path: `/map?truck=${encodeURIComponent(TRUCK)}`,
+    ready: (page) => page.getByRole('img', { name: /^Fuel/ }).waitFor(),
+  },
+  {
+    name: 'alerts',
+    path: '/alerts?state=open',
+    ready: (page) => page.getByRole('link', { name: TRUCK }).waitFor(),
+  },
+  {
+    name: 'no alert matches',
+    path: '/alerts?state=open&q=nothing-like-this',
+    ready: (page) => page.getByRole('button', { name: 'Clear filters' }).waitFor(),
+  },
+  {
+    name: 'cold chain',
+    path: '/cold-chain',
+    ready: (page) => page.getByRole('link', { name: TRUCK }).waitFor(),
+  },
+  {
+    name: 'a truck',
+    path: `/cold-chain/${encodeURIComponent(TRUCK)}?range=1h`,
+    ready: async (page) => {
+      await page.getByText('Mean kinetic temperature').waitFor()
+      await page.getByRole('img', { name: /^Fuel/ }).waitFor()
+    },
+  },
+  {
+    name: 'a truck that nobody knows',
+    path: '/cold-chain/unknown',
+    ready: (page) => page.getByText('unknown has not been heard of').waitFor(),
+    harmless: /Failed to load resource: .* 404/,
+  },
+  {
+    name: 'topics',
+    path: '/data',
+    ready: (page) => page.getByRole('button', { name: 'truck-readings' }).waitFor(),
+  },
+  {
+    name: 'dead letters',
+    path: '/data?tab=dead-letters',
+    ready: (page) => page.locator('details').first().waitFor(),
+  },
+  {
+    name: 'settings',
+    path: '/more',
+    ready: (page) => page.getByText('Distance and speed').waitFor(),
+  },
+]
+
+async function violations(page: Page): Promise<string[]> {
+  await page.evaluate(AXE)
+  return page.evaluate(`axe.run(document, { resultTypes: ['violations'] }).then((result) =>
+    result.violations.map((each) => each.id + ': ' + each.nodes.map((node) => node.html).join(' | ')))`)
+}
+
+/** Controls that a finger would miss. */
+function smallTargets(page: Page): Promise<string[]> {
+  return page.evaluate(`[...document.querySelectorAll('button, select, nav a, .button, .field')]
+    .filter((each) => each.checkVisibility({ checkOpacity: true, checkVisibilityCSS: true }))
+    .filter((each) => each.getBoundingClientRect().height > 2)
+    .filter((each) => each.getBoundingClientRect().height < ${TARGET_PX})
+    .map((each) => each.outerHTML.slice(0, 160) + ' ' + each.getBoundingClientRect().height)`)
+}
+
+async function alertIdOf(address: string): Promise<string> {
+  const list: unknown = await (await fetch(`${address}/api/v1/alerts?status=open`)).json()
+  assert.ok(typeof list === 'object' && list !== null && 'items' in list)
+  assert.ok(Array.isArray(list.items))
+  return String(list.items[0]?.id)
+}
+
+async function prepare(t: TestContext): Promise<string> {
+  const program = await startProgram(temporaryDataDir(t), ['--no-simulate'], {
+    OUTRIDER_LOG_LEVEL: 'error',
+  })
+  t.after(() => program.stop())
+  const { address } = program
+  await sendReadings(address, [
+    { truckId: 'KCB 207M', temperatureC: 5, ageS: 60, fuelPercent: 70, lat: -4.04, lon: 39.66 },
+    { truckId: 'KAA 001A', temperatureC: 4, ageS: 50, fuelPercent: 80, lat: -0.28, lon: 36.07 },
+    ...Array.from({ length: 20 }, (_, index) => ({
+      truckId: TRUCK,
+      temperatureC: index < 14 ? 4 + index / 10 : 9.4,
+      ageS: 600 - index * 30,
+      fuelPercent: 61,
+      shipmentId: 'S-77',
+    })),
+  ])
+  await fetch(`${address}/api/v1/events/truck-readings`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ truckId: TRUCK, recordedAt: '2026-02-30T10:00:00Z', temperatureC: 4 }),
+  })
+  return address
+}
+
+test('every screen is accessible, quiet and within its frame', async (t) => {
+  const browser = await openBrowser(t)
+  if (browser === undefined) return
+  const address = await prepare(t)
+  const { page, complaints } = await openPage(browser, address)
+  await page.goto(address)
+  await page.getByText('1 alert needs you').waitFor()
+  const alert: Screen = {
+    name: 'an alert',
+    path: `/alerts?state=open&alert=${await alertIdOf(address)}`,
+    ready: async (shown) => {
+      await shown.getByText('The reading that opened it').waitFor()
+      await shown.getByRole('img', { name: /^Temperature: lowest/ }).waitFor()
+    },
+  }
+
+  for (const colorScheme of ['light', 'dark'] as const) {
+    for (const size of [DESKTOP, PHONE]) {
+      await page.setViewportSize(size)
+      await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' })
+      for (const screen of [...screens, alert]) {
+        await t.test(`${screen.name}, ${colorScheme}, ${size.width} px`, async () => {
+          await page.goto(address + screen.path)
+          await screen.ready(page)
+          assert.deepEqual(await violations(page), [])
+          const widthPx: number = await page.evaluate('document.documentElement.scrollWidth')
+          assert.ok(widthPx <= size.width, `${widthPx} px wide`)
+          if (size === PHONE) assert.deepEqual(await smallTargets(page), [])
+          const meant = complaints.splice(0).filter((each) => !screen.harmless?.test(each))
+          assert.deepEqual(meant, [])
+        })
+      }
+    }
+  }
+})
