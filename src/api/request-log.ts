@@ -58,7 +58,9 @@ export function logRequests(app: FastifyInstance, logger: Logger): void {
       status: reply.statusCode,
       durationMs: Math.round(reply.elapsedTime * 10) / 10,
     }
-    if (reply.statusCode >= 500) logger.warn('request', fields)
+    // Whoever asks whether we are ready asks often, and "not yet" is an answer.
+    const asked = fields.route === '/readyz'
+    if (reply.statusCode >= 500 && !asked) logger.warn('request', fields)
     else logger.debug('request', fields)
   })
 }
