@@ -13,18 +13,19 @@ export class RecentIds {
     this.#next = next
   }
 
-  /** True where the id was there already; remembers it otherwise. */
-  seen(id: string): boolean {
-    const hash = hash53(id)
-    if (this.#hashes.includes(hash)) return true
+  has(id: string): boolean {
+    return this.#hashes.includes(hash53(id))
+  }
+
+  /** Remembers an id that is not there yet, in place of the oldest where all places are taken. */
+  add(id: string): void {
     if (this.#next === this.#hashes.length && this.#next < RECENT_IDS) {
       const grown = new Float64Array(Math.min(RECENT_IDS, this.#next * 2))
       grown.set(this.#hashes)
       this.#hashes = grown
     }
-    this.#hashes[this.#next % this.#hashes.length] = hash
+    this.#hashes[this.#next % this.#hashes.length] = hash53(id)
     this.#next = this.#next + 1 >= 2 * RECENT_IDS ? RECENT_IDS : this.#next + 1
-    return false
   }
 
   encode(): readonly [string, number] {

@@ -1,7 +1,8 @@
 // What all tasks of a process share: reference tables with their versions, and broadcast topics read
 // from the log. A task takes over what is new at a batch boundary.
 
-import type { Log } from '../ports/log.ts'
+import { PlatformError } from '../kernel/errors.ts'
+import type { Log, LogBatch, ReadLimit } from '../ports/log.ts'
 import type { ReferenceSource, ReferenceStore } from '../ports/reference-source.ts'
 import type { BroadcastProgress, ReferenceVersion } from './batch.ts'
 
@@ -82,16 +83,32 @@ export async function readBroadcast(
   fromOffset: number,
   toOffset = Number.POSITIVE_INFINITY,
 ): Promise<BroadcastProgress> {
-  const { startOffset } = await log.bounds(topic, 0)
-  const batch = await log.read(topic, 0, Math.max(fromOffset, startOffset), {
+  const limit = {
     records: Math.min(MAX_BROADCAST_RECORDS, Math.max(1, toOffset - fromOffset)),
     bytes: MAX_BROADCAST_BYTES,
-  })
+  }
+  const batch = await readKept(log, topic, fromOffset, limit)
   const records = batch.records.filter((record) => record.offset < toOffset)
   return {
     topic,
     records: records.map(({ offset, key, value }) => ({ offset, key, value: jsonOf(value) })),
     nextOffset: Math.min(toOffset, batch.nextOffset),
+  }
+}
+
+/** From the first record kept where the log has dropped those asked for. */
+async function readKept(
+  log: Log,
+  topic: string,
+  fromOffset: number,
+  limit: ReadLimit,
+): Promise<LogBatch> {
+  try {
+    return await log.read(topic, 0, fromOffset, limit)
+  } catch (error) {
+    if (!(error instanceof PlatformError) || error.code !== 'log-truncated') throw error
+    const { startOffset } = await log.bounds(topic, 0)
+    return log.read(topic, 0, startOffset, limit)
   }
 }
 

@@ -401,15 +401,17 @@ export class Task<E extends StreamEvent, S> {
     this.#cause = record
     const future = event.recordedAtMs > record.receivedAtMs + FUTURE_TOLERANCE_MS
     const eventTimeMs = future ? record.receivedAtMs : event.recordedAtMs
-    if (event.eventId !== null) {
-      slot.recentIds ??= new RecentIds()
-      if (slot.recentIds.seen(event.eventId)) {
-        this.#counts.duplicates++
-        return future ? FUTURE_DUPLICATE : DUPLICATE
-      }
+    if (event.eventId !== null && slot.recentIds?.has(event.eventId) === true) {
+      this.#counts.duplicates++
+      return future ? FUTURE_DUPLICATE : DUPLICATE
     }
     this.#heard(slot, record, eventTimeMs)
     const late = !this.#place(slot, { event, eventTimeMs, ...placeOf(record) })
+    // Late ones are compared with the archive; they must not push out the ids of what is recent.
+    if (event.eventId !== null && !late) {
+      slot.recentIds ??= new RecentIds()
+      slot.recentIds.add(event.eventId)
+    }
     if (future) {
       this.#counts.future++
       return FUTURE

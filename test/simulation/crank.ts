@@ -4,13 +4,13 @@
 import type { Alert } from '../../src/ports/alert.ts'
 import type { WindowResult } from '../../src/ports/checkpoint-store.ts'
 import type { NewRecord } from '../../src/ports/log.ts'
-import type { ReferenceStore } from '../../src/ports/reference-source.ts'
 import { type BatchInputs, type BatchOutput, NO_INPUTS } from '../../src/streams/batch.ts'
 import type { AnyPipeline } from '../../src/streams/pipeline.ts'
 import { restoreTask } from '../../src/streams/restore.ts'
 import { ReferenceTables, readBroadcast } from '../../src/streams/shared-feeds.ts'
 import { type AnyTask, Task } from '../../src/streams/task.ts'
 import { type MemoryRow, memoryEncoder, rowsOf } from './memory-encoder.ts'
+import { memoryReferences } from './memory-references.ts'
 import { SimulatedDatabase, simulatedStore } from './simulated-database.ts'
 import { SimulatedLogDisk, simulatedLog } from './simulated-log.ts'
 import { VirtualClock } from './virtual-clock.ts'
@@ -71,7 +71,11 @@ export class Crank {
   }
 
   async reference(name: string, content: unknown): Promise<void> {
-    const version = await this.#referenceStore.register({ name, content, tag: '' })
+    const version = await this.#referenceStore.register({
+      name,
+      content,
+      tag: JSON.stringify(content),
+    })
     const references = [{ name, version, content }]
     this.#process([], this.#task.nextOffset, { ...NO_INPUTS, references })
   }
@@ -158,24 +162,4 @@ export function flagsOf(output: BatchOutput): readonly (readonly string[] | null
 
 function byName([a]: readonly [string, unknown], [b]: readonly [string, unknown]): number {
   return a < b ? -1 : 1
-}
-
-/** Numbers versions of each table from 1 on, and keeps them. */
-export function memoryReferences(): ReferenceStore {
-  const versions = new Map<string, unknown[]>()
-  return {
-    async register({ name, content }) {
-      const known = versions.get(name) ?? []
-      versions.set(name, known)
-      return known.push(content)
-    },
-    async newest() {
-      return [...versions].map(([name, contents]) => ({
-        name,
-        version: contents.length,
-        content: contents.at(-1),
-      }))
-    },
-    load: async (name, version) => versions.get(name)?.[version - 1],
-  }
 }

@@ -66,8 +66,8 @@ export const probes: TopicDefinition<Probe> = {
 
 export const GAUGES_TABLE = 'gauges'
 export const OFFSETS_TOPIC = 'probe-offsets'
-export const FIRST_SILENCE_MS = 20 * SECOND_MS
-export const SECOND_SILENCE_MS = 45 * SECOND_MS
+export const FIRST_SILENCE_MS = 45 * SECOND_MS
+export const SECOND_SILENCE_MS = 75 * SECOND_MS
 /** An event at this level or above asks for an effect. */
 export const EFFECT_LEVEL = 95
 const OVERDUE_MS = 15 * SECOND_MS

@@ -33,8 +33,16 @@ export interface TaskRow {
 
 export const nameOf = ({ pipeline, partition }: TaskId): string => `${pipeline}/${partition}`
 
+/** Sees every transaction in the moment in which it becomes durable. */
+export interface Witness {
+  afterClaim(task: TaskId, claim: Claim): void
+  afterCommit(checkpoint: Checkpoint, outcome: CommitOutcome): void
+  afterSnapshot(snapshot: Snapshot, outcome: CommitOutcome): void
+}
+
 /** What survives every crash. */
 export class SimulatedDatabase {
+  witness: Witness | null = null
   readonly tasks = new Map<string, TaskRow>()
   /** Rows by table, partition and offset. */
   readonly archive = new Map<string, MemoryRow>()
@@ -68,13 +76,15 @@ export class SimulatedDatabase {
     const { epoch, nextOffset, watermarkMs, snapshotOffset } = row
     const journal = this.journal(id)
     const first = journal.findLastIndex((entry) => entry.offset < snapshotOffset)
-    return {
+    const claim: Claim = {
       epoch,
       nextOffset,
       watermarkMs,
       snapshotOffset,
       journal: journal.slice(Math.max(0, first)),
     }
+    this.witness?.afterClaim(id, claim)
+    return claim
   }
 
   journal(id: TaskId): readonly JournalEntry[] {
@@ -82,6 +92,12 @@ export class SimulatedDatabase {
   }
 
   commit(checkpoint: Checkpoint): CommitOutcome {
+    const outcome = this.#commit(checkpoint)
+    this.witness?.afterCommit(checkpoint, outcome)
+    return outcome
+  }
+
+  #commit(checkpoint: Checkpoint): CommitOutcome {
     const row = this.taskOf(checkpoint.task)
     const { epoch, fromOffset, toOffset } = checkpoint
     if (row.epoch !== epoch || row.nextOffset !== fromOffset) {
@@ -96,6 +112,12 @@ export class SimulatedDatabase {
   }
 
   saveSnapshot(snapshot: Snapshot): CommitOutcome {
+    const outcome = this.#saveSnapshot(snapshot)
+    this.witness?.afterSnapshot(snapshot, outcome)
+    return outcome
+  }
+
+  #saveSnapshot(snapshot: Snapshot): CommitOutcome {
     const row = this.taskOf(snapshot.task)
     if (row.epoch !== snapshot.epoch || row.nextOffset < snapshot.offset) return 'fenced'
     row.snapshotOffset = snapshot.offset

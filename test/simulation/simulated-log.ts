@@ -14,6 +14,8 @@ import type {
   Retention,
 } from '../../src/ports/log.ts'
 
+/** A reason of its own spares the making of an error at every wake-up. */
+const AWOKEN = 'awoken'
 /** What a record costs beside its value, where limits count bytes. */
 const RECORD_BYTES = 50
 
@@ -25,6 +27,8 @@ interface Partition {
 
 /** The part that survives. */
 export class SimulatedLogDisk {
+  /** Hears of every record as it becomes durable. */
+  appended: (topic: string, partition: number, record: LogRecord) => void = () => {}
   readonly topics = new Map<string, readonly Partition[]>()
 
   partition(topic: string, partition: number): Partition {
@@ -37,9 +41,12 @@ export class SimulatedLogDisk {
     const partitions = this.topics.get(topic)
     if (partitions === undefined) throw failure('not-found', `There is no topic ${topic}.`)
     for (const record of records) {
-      const partition = this.partition(topic, partitionOf(record.key, partitions.length))
+      const number = partitionOf(record.key, partitions.length)
+      const partition = this.partition(topic, number)
       const offset = partition.startOffset + partition.records.length
-      partition.records.push({ ...record, value: Uint8Array.from(record.value), offset })
+      const kept = { ...record, value: Uint8Array.from(record.value), offset }
+      partition.records.push(kept)
+      this.appended(topic, number, kept)
     }
     for (const partition of partitions) {
       const endOffset = partition.startOffset + partition.records.length
@@ -86,7 +93,7 @@ export function simulatedLog(disk: SimulatedLogDisk, clock: Clock): Log {
       if (closed.signal.aborted || signal.aborted) return
       if (fromOffset < found.startOffset + found.records.length) return
       const over = new AbortController()
-      const waiter = { offset: fromOffset, wake: () => over.abort() }
+      const waiter = { offset: fromOffset, wake: () => over.abort(AWOKEN) }
       found.waiters.push(waiter)
       signal.addEventListener('abort', waiter.wake, { once: true })
       closed.signal.addEventListener('abort', waiter.wake, { once: true })

@@ -65,7 +65,6 @@ export class VirtualClock implements Clock {
       if (next.atMs > untilMs) throw new Error('The simulated world does not come to an end.')
       this.#nowMs = next.atMs
       next.wake?.()
-      while (this.#heap[0]?.atMs === next.atMs && this.#heap[0].wake === null) this.#pop()
     }
   }
 
