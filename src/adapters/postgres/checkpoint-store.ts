@@ -24,7 +24,7 @@ import { CopyEncoder, type CopyPayload, META_COLUMNS, type Suspects } from './co
 import { createPool } from './database.ts'
 import { databaseError, isPassing } from './failures.ts'
 import { hasOutputs, writeOutputs } from './outputs.ts'
-import { readSnapshotPage, writeSnapshotRows } from './snapshot-rows.ts'
+import { prepareSnapshot, readSnapshot, writeSnapshot } from './snapshot-runs.ts'
 
 /** Transactions at a time; further commits wait for a connection. */
 export const MAX_COMMIT_CONNECTIONS = 4
@@ -91,20 +91,12 @@ class PostgresCheckpointStore implements CheckpointStore {
     })
   }
 
-  /** No connection is held between pages; nobody else writes them once the task is claimed. */
+  /** Nobody else writes it once the task is claimed. */
   async *snapshotEntries(task: TaskId): AsyncIterable<readonly SnapshotEntry[]> {
-    let after: string | null = null
-    for (;;) {
-      const page: Awaited<ReturnType<typeof readSnapshotPage>> = await readSnapshotPage(
-        this.#commits,
-        task,
-        after,
-      ).catch((cause: unknown) => {
-        throw databaseError(`Cannot read the snapshot of ${nameOf(task)}`, cause)
-      })
-      if (page.last === null) return
-      yield page.entries
-      after = page.last
+    try {
+      yield* readSnapshot(this.#commits, task)
+    } catch (cause) {
+      throw databaseError(`Cannot read the snapshot of ${nameOf(task)}`, cause)
     }
   }
 
@@ -141,9 +133,12 @@ class PostgresCheckpointStore implements CheckpointStore {
         WHERE ${isTask(task)} AND epoch = ${integer(epoch)} AND next_offset >= ${integer(offset)}`,
       copies: [],
     }
+    const prepared = await prepareSnapshot(this.#commits, task, entries).catch((cause: unknown) => {
+      throw databaseError(`Cannot save the snapshot of ${nameOf(task)}`, cause)
+    })
     return this.#fenced({ task, epoch, reached: null }, async (client) => {
       if ((await runBatch(client, fence)) === 'fenced') return 'fenced'
-      await writeSnapshotRows(client, task, entries)
+      await writeSnapshot(client, task, prepared)
       await client.query('COMMIT')
       return 'committed'
     })
