@@ -2,7 +2,7 @@
 
 import { createPinoLogger } from '../adapters/logger/pino-logger.ts'
 import type { EventSink } from '../doors/import/event-sink.ts'
-import { type DurationMs, MINUTE_MS } from '../kernel/time.ts'
+import { type DurationMs, type EpochMs, MINUTE_MS } from '../kernel/time.ts'
 import { openPlatform, type Platform } from './platform.ts'
 import type { Settings } from './settings.ts'
 
@@ -15,9 +15,11 @@ const STALL_MS: DurationMs = 2 * MINUTE_MS
 export async function openEmbeddedSink(settings: Settings): Promise<EventSink> {
   const logger = createPinoLogger({ level: 'error' })
   const platform = await openPlatform({ settings, logger })
+  let begunMs: EpochMs = 0
   return {
     name: settings.dataDir,
     async begin() {
+      begunMs = platform.clock.nowMs()
       await untilArchived(platform)
     },
     send: (topic, events) =>
@@ -34,9 +36,9 @@ export async function openEmbeddedSink(settings: Settings): Promise<EventSink> {
       }
       const table = platform.ingest.topics.get(topic)?.archive.name
       const rows = await platform.database.query(
-        `SELECT count(*) AS repeats FROM ${table}
-         WHERE starts_with(event_id, $1) AND 'duplicate' = ANY(flags)`,
-        [eventIdPrefix],
+        `SELECT count(DISTINCT event_id) AS repeats FROM ${table}
+         WHERE received_at >= $2 AND starts_with(event_id, $1) AND 'duplicate' = ANY(flags)`,
+        [eventIdPrefix, new Date(begunMs)],
       )
       return { duplicates: Number(rows[0]?.repeats ?? 0), note: 'Counted in the archive.' }
     },

@@ -64,6 +64,8 @@ export interface KeySlot<E extends StreamEvent, S> {
   /** Effects asked for by events of the tail: id to offset. None is asked for twice. */
   effects: Map<string, number>
   recentIds: RecentIds | null
+  /** Ids of events that were late when they came. */
+  lateIds: RecentIds | null
   lastReceivedAtMs: EpochMs
   lastOffset: number
   /** Arrival time of the last event that came in time; silences count from it. Null: none count. */

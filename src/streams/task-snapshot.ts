@@ -36,6 +36,8 @@ interface SlotState<E, S> {
   readonly a: readonly (readonly [string, string])[]
   readonly o: readonly (readonly [string, number])[]
   readonly r: readonly [string, number] | null
+  /** Ids of late events; absent where none came. */
+  readonly n?: readonly [string, number]
   readonly l: readonly [EpochMs, number]
   readonly s: readonly [EpochMs | null, number, readonly Episode[]]
   /** Head and mid, only where they can't be computed again from base and tail. */
@@ -60,6 +62,7 @@ export function encodeSlot<E extends StreamEvent, S>(
     a: [...slot.aliases],
     o: [...slot.effects],
     r: slot.recentIds?.encode() ?? null,
+    ...(slot.lateIds === null ? {} : { n: slot.lateIds.encode() }),
     l: [slot.lastReceivedAtMs, slot.lastOffset],
     s: [slot.silentSinceMs, slot.silencesPassed, slot.silenceEpisodes],
     ...(options.whole ? { w: [slot.head, slot.mid?.frame ?? null] as const } : {}),
@@ -90,6 +93,7 @@ export function decodeSlot<E extends StreamEvent, S>(
     aliases: new Map(state.a),
     effects: new Map(state.o),
     recentIds: state.r === null ? null : RecentIds.decode(state.r),
+    lateIds: state.n === undefined ? null : RecentIds.decode(state.n),
     lastReceivedAtMs: state.l[0],
     lastOffset: state.l[1],
     silentSinceMs: state.s[0],

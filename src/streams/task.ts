@@ -401,17 +401,13 @@ export class Task<E extends StreamEvent, S> {
     this.#cause = record
     const future = event.recordedAtMs > record.receivedAtMs + FUTURE_TOLERANCE_MS
     const eventTimeMs = future ? record.receivedAtMs : event.recordedAtMs
-    if (event.eventId !== null && slot.recentIds?.has(event.eventId) === true) {
+    if (event.eventId !== null && isKnown(slot, event.eventId)) {
       this.#counts.duplicates++
       return future ? FUTURE_DUPLICATE : DUPLICATE
     }
     this.#heard(slot, record, eventTimeMs)
     const late = !this.#place(slot, { event, eventTimeMs, ...placeOf(record) })
-    // Late ones are compared with the archive; they must not push out the ids of what is recent.
-    if (event.eventId !== null && !late) {
-      slot.recentIds ??= new RecentIds()
-      slot.recentIds.add(event.eventId)
-    }
+    if (event.eventId !== null) rememberId(slot, event.eventId, late)
     if (future) {
       this.#counts.future++
       return FUTURE
@@ -442,6 +438,7 @@ export class Task<E extends StreamEvent, S> {
       aliases: new Map(),
       effects: new Map(),
       recentIds: null,
+      lateIds: null,
       lastReceivedAtMs: record.receivedAtMs,
       lastOffset: record.offset,
       silentSinceMs: null,
@@ -818,6 +815,25 @@ export class Task<E extends StreamEvent, S> {
     if (slot.unseen || this.pipeline.view === undefined) return
     slot.unseen = true
     this.#unseen.push(slot)
+  }
+}
+
+function isKnown(slot: Pick<KeySlot<never, never>, 'recentIds' | 'lateIds'>, id: string): boolean {
+  return slot.recentIds?.has(id) === true || slot.lateIds?.has(id) === true
+}
+
+/** Late ones are kept apart: a history that is sent again must not push out the ids of what is recent. */
+function rememberId(
+  slot: Pick<KeySlot<never, never>, 'recentIds' | 'lateIds'>,
+  id: string,
+  late: boolean,
+): void {
+  if (late) {
+    slot.lateIds ??= new RecentIds()
+    slot.lateIds.add(id)
+  } else {
+    slot.recentIds ??= new RecentIds()
+    slot.recentIds.add(id)
   }
 }
 
