@@ -13,7 +13,7 @@ class Rules {
   }
 
   title(name: string): string {
-    return this.get(name)?.title ?? wordsOf(name)
+    return sentence(this.get(name)?.title ?? name.replaceAll('-', ' '))
   }
 
   async #ask(): Promise<void> {
@@ -30,8 +30,7 @@ class Rules {
 
 export const rules = new Rules()
 
-/** `fuel-drop` → `Fuel drop`. */
-function wordsOf(name: string): string {
-  const words = name.replaceAll('-', ' ')
+/** `fuel drop` → `Fuel drop`. */
+function sentence(words: string): string {
   return words.charAt(0).toUpperCase() + words.slice(1)
 }
