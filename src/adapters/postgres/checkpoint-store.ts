@@ -22,7 +22,7 @@ import { type CopyBatch, CopyBatchQuery, type CopyRows } from './copy-batch.ts'
 import { CopyDecoder } from './copy-decoder.ts'
 import { CopyEncoder, type CopyPayload, META_COLUMNS, type Suspects } from './copy-encoder.ts'
 import { createPool } from './database.ts'
-import { databaseError, isPassing } from './failures.ts'
+import { databaseError, isPassing, sqlState } from './failures.ts'
 import { hasOutputs, writeOutputs } from './outputs.ts'
 import { prepareSnapshot, readSnapshot, writeSnapshot } from './snapshot-runs.ts'
 
@@ -34,6 +34,13 @@ export const MAX_READ_CONNECTIONS = 4
 export const COMMIT_STATEMENT_TIMEOUT_MS: DurationMs = 60 * SECOND_MS
 /** We give the server up after this; the commit is then tried again, and finds out if it happened. */
 export const COMMIT_ANSWER_TIMEOUT_MS: DurationMs = 75 * SECOND_MS
+
+/** A claim waits so long for the commit of the owner before it, then ends it. */
+export const OWNER_PATIENCE_S = 3
+const END_WAIT_MS: DurationMs = 5 * SECOND_MS
+const LOCK_NOT_AVAILABLE = '55P03'
+/** Always true; marks the transaction, so that whoever claims the task can find it. */
+const HOLDS_TASK = 'pg_try_advisory_xact_lock_shared(hashtext(pipeline), log_partition)'
 
 export interface CheckpointStoreOptions {
   readonly address: DatabaseAddress
@@ -70,25 +77,16 @@ class PostgresCheckpointStore implements CheckpointStore {
   }
 
   async claim(task: TaskId): Promise<Claim> {
-    return this.#using(this.#commits, `Cannot claim ${nameOf(task)}`, async (client) => {
-      const claimed = await client.query<Record<string, string>>(
-        `INSERT INTO task (pipeline, log_partition, epoch, next_offset, watermark_ms, snapshot_offset)
-         VALUES ($1, $2, 1, 0, 0, 0)
-         ON CONFLICT (pipeline, log_partition) DO UPDATE SET epoch = task.epoch + 1, updated_at = now()
-         RETURNING epoch, next_offset, watermark_ms, snapshot_offset`,
-        [task.pipeline, task.partition],
-      )
-      const row = claimed.rows[0]
-      assert(row !== undefined, 'A claim returned no row.')
-      const snapshotOffset = Number(row.snapshot_offset)
-      return {
-        epoch: Number(row.epoch),
-        nextOffset: Number(row.next_offset),
-        watermarkMs: Number(row.watermark_ms),
-        snapshotOffset,
-        journal: await readJournal(client, task, snapshotOffset),
-      }
-    })
+    const tried = `Cannot claim ${nameOf(task)}`
+    const claim = (): Promise<Claim> =>
+      this.#using(this.#commits, tried, (client) => claimTask(client, task))
+    try {
+      return await claim()
+    } catch (error) {
+      if (!(error instanceof Error) || sqlState(error.cause) !== LOCK_NOT_AVAILABLE) throw error
+      await this.#using(this.#commits, tried, (client) => endHolders(client, task))
+      return await claim()
+    }
   }
 
   /** Nobody else writes it once the task is claimed. */
@@ -108,7 +106,8 @@ class PostgresCheckpointStore implements CheckpointStore {
       'BEGIN',
       `UPDATE task SET next_offset = ${integer(toOffset)}, watermark_ms = ${integer(watermarkMs)},
          updated_at = now()
-       WHERE ${isTask(task)} AND epoch = ${integer(epoch)} AND next_offset = ${integer(fromOffset)}`,
+       WHERE ${isTask(task)} AND epoch = ${integer(epoch)} AND next_offset = ${integer(fromOffset)}
+         AND ${HOLDS_TASK}`,
       ...copies.map(({ sql }) => sql),
     ]
     const batch: CopyBatch = {
@@ -130,7 +129,8 @@ class PostgresCheckpointStore implements CheckpointStore {
   async saveSnapshot({ task, epoch, offset, entries }: Snapshot): Promise<CommitOutcome> {
     const fence: CopyBatch = {
       sql: `BEGIN; UPDATE task SET snapshot_offset = ${integer(offset)}
-        WHERE ${isTask(task)} AND epoch = ${integer(epoch)} AND next_offset >= ${integer(offset)}`,
+        WHERE ${isTask(task)} AND epoch = ${integer(epoch)} AND next_offset >= ${integer(offset)}
+          AND ${HOLDS_TASK}`,
       copies: [],
     }
     const prepared = await prepareSnapshot(this.#commits, task, entries).catch((cause: unknown) => {
@@ -236,6 +236,42 @@ class PostgresCheckpointStore implements CheckpointStore {
     if (committed) return 'committed'
     throw databaseError(tried, failure)
   }
+}
+
+async function claimTask(client: pg.PoolClient, task: TaskId): Promise<Claim> {
+  await client.query(`BEGIN; SET LOCAL lock_timeout = '${OWNER_PATIENCE_S}s'`)
+  const claimed = await client.query<Record<string, string>>(
+    `INSERT INTO task (pipeline, log_partition, epoch, next_offset, watermark_ms, snapshot_offset)
+     VALUES ($1, $2, 1, 0, 0, 0)
+     ON CONFLICT (pipeline, log_partition) DO UPDATE SET epoch = task.epoch + 1, updated_at = now()
+     RETURNING epoch, next_offset, watermark_ms, snapshot_offset`,
+    [task.pipeline, task.partition],
+  )
+  await client.query('COMMIT')
+  const row = claimed.rows[0]
+  assert(row !== undefined, 'A claim returned no row.')
+  const snapshotOffset = Number(row.snapshot_offset)
+  return {
+    epoch: Number(row.epoch),
+    nextOffset: Number(row.next_offset),
+    watermarkMs: Number(row.watermark_ms),
+    snapshotOffset,
+    journal: await readJournal(client, task, snapshotOffset),
+  }
+}
+
+/**
+ * Ends the transactions that hold a task. An owner that stands still in the middle of a commit (stopped,
+ * or cut off without a word) would keep everybody else out for as long as the server waits for it.
+ */
+async function endHolders(client: pg.PoolClient, task: TaskId): Promise<void> {
+  await client.query(
+    `SELECT pg_terminate_backend(pid, ${END_WAIT_MS}) FROM pg_locks
+     WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid() AND objsubid = 2
+       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+       AND classid = (hashtext($1)::bigint & 4294967295)::oid AND objid = $2::int::oid`,
+    [task.pipeline, task.partition],
+  )
 }
 
 /**
