@@ -21,7 +21,7 @@ test('warnings go on while the database is away, and the record catches up', asy
   })
   t.after(() => {
     program.process.kill('SIGKILL')
-    if (process.env['OUTRIDER_TEST_SHOW'] !== undefined) t.diagnostic(program.output())
+    if (process.env.OUTRIDER_TEST_SHOW !== undefined) t.diagnostic(program.output())
   })
   assert.ok(server.pid > 0)
   const early = await openFeed(program.address)

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { seededRandom } from '../../src/adapters/random/seeded-random.ts'
 import { type Program, runCommand, startProgram, temporaryDataDir } from '../program.ts'
 
-const KILLS = Number(process.env['OUTRIDER_TEST_KILLS'] ?? 20)
+const KILLS = Number(process.env.OUTRIDER_TEST_KILLS ?? 20)
 const SENDERS = 4
 const BATCH = 50
 const TRUCKS = 200
@@ -22,7 +22,7 @@ interface Load {
 
 test(`whatever was acknowledged is archived once, over ${KILLS} kills under load`, async (t) => {
   const dataDir = temporaryDataDir(t)
-  const seed = Number(process.env['OUTRIDER_TEST_SEED'] ?? Date.now() % 1_000_000)
+  const seed = Number(process.env.OUTRIDER_TEST_SEED ?? Date.now() % 1_000_000)
   t.diagnostic(`seed ${seed} (OUTRIDER_TEST_SEED)`)
   const random = seededRandom(seed)
   const load: Load = { acknowledged: new Set(), address: null, ended: false }
