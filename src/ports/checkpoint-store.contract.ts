@@ -417,6 +417,16 @@ export function checkpointStoreContract(name: string, open: OpenCheckpointStore)
         deepEqual(await records.outbox(outboxOf(task, 1).kind), [])
       }))
 
+    test('a former owner is fenced also where the next one has committed the same', () =>
+      withStore(async ({ store }, task, second) => {
+        const { epoch } = await store.claim(task)
+        const next = await second.claim(task)
+        const part = { fromOffset: 0, toOffset: 4, archive: [chunkOf(store, task, 0, 4)] }
+        equal(await second.commit(checkpoint(task, next.epoch, part)), 'committed')
+        equal(await store.commit(checkpoint(task, epoch, part)), 'fenced')
+        deepEqual(await offsetsOf(store, task), numbers(0, 4))
+      }))
+
     test('of several claims at once each has an epoch of its own, and the highest owns the task', () =>
       withStore(async ({ store }, task, second) => {
         const claims = await Promise.all(
@@ -988,7 +998,7 @@ export function checkpointStoreContract(name: string, open: OpenCheckpointStore)
         const { epoch } = await store.claim(task)
         const revision = (number: number): Alert =>
           alertOf(task, { revision: number, summary: `revision ${number}` })
-        for (const batch of [[2, 4], [3], [1], [6, 5]]) {
+        for (const batch of [[2, 4], [6, 5], [3], [1]]) {
           const part = checkpoint(task, epoch, { alerts: batch.map(revision) })
           equal(await store.commit(part), 'committed')
         }
@@ -1042,7 +1052,7 @@ export function checkpointStoreContract(name: string, open: OpenCheckpointStore)
         const owner = await store.claim(other)
         const revision = (number: number): WindowResult =>
           windowOf(task, { revision: number, values: { number }, final: number > 1 })
-        for (const windows of [[revision(1), revision(2)], [revision(1)], [revision(2)]]) {
+        for (const windows of [[revision(1), revision(2)], [revision(2)], [revision(1)]]) {
           equal(await store.commit(checkpoint(task, epoch, { windows })), 'committed')
         }
         const elsewhere = windowOf(task, { values: { number: 99 } })

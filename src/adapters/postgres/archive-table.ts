@@ -31,7 +31,7 @@ const SQL_TYPES: Readonly<Record<ArchiveColumn['type'], string>> = {
  * and the days ahead. Where nothing is missing no lock is taken, so it may be called at any time.
  *
  * `received_at` of a position never changes, so a key that is unique in each partition is unique in the
- * table. Source: docs/decisions/0003-archive-keys-and-partitions.md
+ * table. Source: docs/decisions/0005-archive-keys-and-partitions.md
  */
 export async function ensureArchiveTable(
   client: pg.ClientBase,
