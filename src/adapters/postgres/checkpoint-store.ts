@@ -38,6 +38,12 @@ export const COMMIT_ANSWER_TIMEOUT_MS: DurationMs = 75 * SECOND_MS
 /** A claim waits so long for the commit of the owner before it, then ends it. */
 export const OWNER_PATIENCE_S = 3
 const END_WAIT_MS: DurationMs = 5 * SECOND_MS
+/**
+ * For connections that read archives: in offset order from the index at once. A sort would read and write
+ * all of it before the first row, on all cores.
+ */
+const READ_SETTINGS =
+  'SET statement_timeout = 0; SET enable_sort = off; SET max_parallel_workers_per_gather = 0'
 const LOCK_NOT_AVAILABLE = '55P03'
 /** Always true; marks the transaction, so that whoever claims the task can find it. */
 const HOLDS_TASK = 'pg_try_advisory_xact_lock_shared(hashtext(pipeline), log_partition)'
@@ -163,7 +169,7 @@ class PostgresCheckpointStore implements CheckpointStore {
     const decoder = new CopyDecoder(table)
     let ended = false
     try {
-      await client.query('SET statement_timeout = 0')
+      await client.query(READ_SETTINGS)
       const rows = client.query(
         copyTo(`COPY (SELECT ${columns.join(', ')} FROM ${table.name}
           WHERE log_partition = ${integer(range.partition)}
@@ -174,7 +180,6 @@ class PostgresCheckpointStore implements CheckpointStore {
         const decoded = decoder.decode(bytes)
         if (decoded.length > 0) yield decoded
       }
-      await client.query('RESET statement_timeout')
       ended = true
     } catch (cause) {
       throw databaseError(tried, cause)

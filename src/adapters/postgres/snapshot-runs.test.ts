@@ -83,7 +83,7 @@ test('after any sequence of snapshots each key has its latest state', async (t) 
       const found = await load(client, task)
       deepEqual([...found].sort(), [...expected].sort())
     }),
-    { numRuns: 40 },
+    { numRuns: 25 },
   )
 })
 
