@@ -56,6 +56,7 @@ export function optionsForTest(change: Partial<ServerOptions> = {}): ServerOptio
     views: createMemoryViews(),
     metrics: createMetrics(),
     runId: 'run1',
+    version: '0.0.0',
     adminToken: null,
     publicUrl: null,
     dashboardDir: null,

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { type ApiServer, startApiServer } from '../../test/api-server.ts'
+import { pdfPages } from '../../test/pdf-text.ts'
 import { testPostgres } from '../../test/postgres-server.ts'
 import { createCheckpointStore } from '../adapters/postgres/checkpoint-store.ts'
 import { type TruckReading, truckReadings } from '../domains/cold-chain/events.ts'
@@ -413,6 +414,17 @@ test('the routes over a real database', async (t) => {
       assert.match(csv, /\r\nverdict,excursion-within-allowance\r\n/)
     },
   )
+
+  await t.test('a report comes on paper too', async () => {
+    const response = await send('/cold-chain/report.pdf?truckId=T-1&profile=vaccine')
+    assert.equal(response.status, 200)
+    assert.equal(response.headers.get('content-type'), 'application/pdf')
+    assert.match(response.headers.get('content-disposition') ?? '', /^attachment; .*\.pdf"$/)
+    const pages = pdfPages(Buffer.from(await response.arrayBuffer()))
+    assert.match(pages[0]?.text ?? '', /T-1.*Vaccines.*60/s)
+    const nothing = await send('/cold-chain/report.pdf?truckId=nobody')
+    assert.equal((await jsonOf(nothing)).code, 'no-readings')
+  })
 
   await t.test('a report refuses what makes no sense', async () => {
     const problem = async (query: string): Promise<unknown> =>

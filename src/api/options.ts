@@ -68,6 +68,8 @@ export interface ServerOptions {
   readonly metrics: Metrics
   /** Different in each run of the program: names the numbering of the live feed. */
   readonly runId: string
+  /** Of the program, for documents that leave it. */
+  readonly version: string
   /** Null: no sign-in, this machine only. */
   readonly adminToken: string | null
   /** Where people reach the server; with https the session cookie is `Secure`. */

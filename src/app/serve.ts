@@ -14,6 +14,7 @@ import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
 import type { RuleDefinition } from '../rules/definition.ts'
 import type { Platform } from './platform.ts'
 import { allDomains, eventTopics } from './topics.ts'
+import { programVersion } from './version.ts'
 
 const DASHBOARD = fileURLToPath(new URL('../../web/build', import.meta.url))
 const PROFILE_REFRESH_MS: DurationMs = 5 * SECOND_MS
@@ -39,6 +40,7 @@ export async function serve(platform: Platform): Promise<Serving> {
     views,
     metrics,
     runId: randomRunId(),
+    version: programVersion(),
     adminToken: settings.adminToken,
     publicUrl: settings.publicUrl,
     dashboardDir: existsSync(DASHBOARD) ? DASHBOARD : null,

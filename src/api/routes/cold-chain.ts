@@ -13,13 +13,16 @@ import {
   type ReadingScope,
   readingsInOrder,
   readingsOverview,
+  type StoredReading,
 } from '../../domains/cold-chain/queries.ts'
-import { gapLimitMs, reportBuilder } from '../../domains/cold-chain/report.ts'
+import { gapLimitMs, type ReportScope, reportBuilder } from '../../domains/cold-chain/report.ts'
 import { principalOf } from '../access.ts'
 import type { ApiContext } from '../context.ts'
 import { HttpProblem } from '../problems.ts'
 import { reportCsv } from '../report-csv.ts'
+import { reportCurves } from '../report-curves.ts'
 import { type ReportDocument, reportSchema } from '../report-json.ts'
+import { createReportPrinter } from '../report-pdf.ts'
 import { listOf, query, range, text } from '../schemas.ts'
 import { invalidParameter, rangeOf } from '../validation.ts'
 
@@ -39,6 +42,8 @@ const schema = { tags, querystring: reportQuery }
 const config = { access: 'read', rateLimit: REPORT_LIMIT } as const
 
 export function coldChainRoutes(app: FastifyInstance, { options, heavyReads }: ApiContext): void {
+  const printer = createReportPrinter(options.clock)
+
   app.get<{ Querystring: ReportQuery }>(
     '/cold-chain/report',
     {
@@ -70,6 +75,35 @@ export function coldChainRoutes(app: FastifyInstance, { options, heavyReads }: A
         .send(reportCsv(await heavyReads.run(() => reportFor(options, request)))),
   )
 
+  app.get<{ Querystring: ReportQuery }>(
+    '/cold-chain/report.pdf',
+    {
+      config,
+      schema: {
+        ...schema,
+        summary: 'The same on paper, with a chart: PDF, A4',
+        produces: ['application/pdf'],
+        response: { 200: Type.String({ format: 'binary' }) },
+      },
+    },
+    async (request, reply) => {
+      const pdf = await heavyReads.run(async () => {
+        const curves = reportCurves()
+        const report = await reportFor(options, request, curves.watch)
+        return printer.print({
+          report,
+          curves: curves.finish(),
+          generatedAtMs: options.clock.nowMs(),
+          version: options.version,
+        })
+      })
+      return reply
+        .type('application/pdf')
+        .header('content-disposition', 'attachment; filename="cold-chain-report.pdf"')
+        .send(pdf)
+    },
+  )
+
   app.get(
     '/profiles',
     {
@@ -84,9 +118,13 @@ export function coldChainRoutes(app: FastifyInstance, { options, heavyReads }: A
   )
 }
 
+/** Sees each reading of the report too, once what it is judged by is known. */
+type ReadingWatch = (scope: ReportScope) => (reading: StoredReading) => void
+
 async function reportFor(
   { database, profiles }: ApiContext['options'],
   request: FastifyRequest<{ Querystring: ReportQuery }>,
+  watch: ReadingWatch = () => () => undefined,
 ): Promise<ReportDocument> {
   const { truckId, shipmentId, profile: profileName } = request.query
   if ((truckId === undefined) === (shipmentId === undefined)) {
@@ -105,9 +143,14 @@ async function reportFor(
   const scope = { ...asked, fromMs, toMs }
   const profile = named ?? usedProfile(profiles(), overview.profile)
   const limitMs = gapLimitMs(profile, await medianReadingIntervalMs(database, scope))
-  const builder = reportBuilder({ profile, fromMs, toMs, gapLimitMs: limitMs })
+  const judged = { profile, fromMs, toMs, gapLimitMs: limitMs }
+  const builder = reportBuilder(judged)
+  const seen = watch(judged)
   for await (const readings of readingsInOrder(database, scope)) {
-    for (const reading of readings) builder.add(reading)
+    for (const reading of readings) {
+      builder.add(reading)
+      seen(reading)
+    }
   }
   return {
     truckId: truckId ?? overview.truckId ?? null,

@@ -52,7 +52,8 @@ export function judge(findings: Findings): Judgement {
   }
   const excursions = zones.reduce((sum, zone) => sum + zone.excursionCount, 0)
   if (excursions > 0) {
-    const reasons = [`${excursions} excursion(s), all within what the profile allows.`]
+    const found = excursions === 1 ? 'One excursion' : `${excursions} excursions, all`
+    const reasons = [`${found} within what the profile allows.`]
     if (mkt !== null) {
       reasons.push(`The mean kinetic temperature of ${mkt.worstC} °C stays within ${mkt.maxC} °C.`)
     }
@@ -72,12 +73,12 @@ function allowanceFaults({ profile, zones, mkt }: Findings): readonly string[] {
   for (const zone of zones) {
     if (zone.maximumC > permitted.maxC) {
       faults.push(
-        `${zone.maximumC} °C is above the ${permitted.maxC} °C that an excursion may reach.`,
+        `${thousandths(zone.maximumC)} °C is above the ${permitted.maxC} °C that an excursion may reach.`,
       )
     }
     if (zone.minimumC < permitted.minC) {
       faults.push(
-        `${zone.minimumC} °C is below the ${permitted.minC} °C that an excursion may reach.`,
+        `${thousandths(zone.minimumC)} °C is below the ${permitted.minC} °C that an excursion may reach.`,
       )
     }
     const longestMs = Math.max(zone.longestAboveMs, zone.longestBelowMs)
@@ -95,10 +96,10 @@ function unlimited(profile: GoodsProfile, zones: readonly ZoneLedger[]): readonl
   const knows = (side: Side): boolean => profile.limits.some((limit) => limit.side === side)
   return zones.flatMap((zone) => [
     ...(zone.readingsAbove > 0 && !knows('above')
-      ? [`${zone.maximumC} °C is above ${profile.maxC} °C.`]
+      ? [`${thousandths(zone.maximumC)} °C is above ${profile.maxC} °C.`]
       : []),
     ...(zone.readingsBelow > 0 && !knows('below')
-      ? [`${zone.minimumC} °C is below ${profile.minC} °C.`]
+      ? [`${thousandths(zone.minimumC)} °C is below ${profile.minC} °C.`]
       : []),
   ])
 }
@@ -154,6 +155,11 @@ function inWords(durationMs: DurationMs): string {
   if (durationMs >= HOUR_MS) return `${tenths(durationMs / HOUR_MS)} h`
   if (durationMs >= MINUTE_MS) return `${tenths(durationMs / MINUTE_MS)} min`
   return `${tenths(durationMs / SECOND_MS)} s`
+}
+
+/** Sensors know no more, but a number on its way here may say so. */
+function thousandths(value: number): number {
+  return Math.round(value * 1_000) / 1_000
 }
 
 function tenths(value: number): number {
