@@ -529,6 +529,7 @@ export class Task<E extends StreamEvent, S> {
 
   /** Computes head and mid from base and tail; episodes that closed on the way are put into `closed`. */
   #rebuild(slot: KeySlot<E, S>, closed: Episode[]): void {
+    this.#slot = slot
     slot.head = this.#copy(slot.base)
     this.#context.enterRebuild(slot, slot.head, closed)
     for (let index = 0; index <= slot.tail.length; index++) {

@@ -50,6 +50,9 @@ export function wild(seed: number, options: { readonly deaths: boolean }): Fault
   const delays = draw.oneOf([0, 0.1, 0.3])
   const deaths = options.deaths ? draw.oneOf([0, 0.002, 0.01]) : 0
   const shortReads = draw.oneOf([0, 0.2, 0.6])
+  const repeatedReads = draw.oneOf([0, 0, 0.1])
+  // So slow that the task lags by minutes: time must not pass for it as it does on the wall.
+  const crawls = draw.chance(0.15)
   const outage = draw.chance(0.3)
     ? { from: draw.between(50, 1_000), calls: draw.between(5, 60) }
     : null
@@ -70,7 +73,14 @@ export function wild(seed: number, options: { readonly deaths: boolean }): Fault
     }
     if (draw.chance(delays)) fault.delayBeforeMs = draw.between(0, draw.chance(0.1) ? 1_500 : 40)
     if (draw.chance(delays)) fault.delayAfterMs = draw.between(0, draw.chance(0.1) ? 1_500 : 40)
-    if (name === 'log.read' && draw.chance(shortReads)) fault.records = draw.between(0, 3)
+    if (name === 'log.read') {
+      if (draw.chance(shortReads)) fault.records = draw.between(0, 3)
+      if (draw.chance(repeatedReads)) fault.back = draw.between(1, 5)
+      if (crawls) {
+        fault.records = 1
+        fault.delayBeforeMs = draw.between(1_000, 6_000)
+      }
+    }
     return fault
   }
 }

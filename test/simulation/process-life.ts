@@ -19,6 +19,8 @@ export interface Fault {
   readonly delayAfterMs?: number
   /** A read brings no more records than this. */
   readonly records?: number
+  /** A read begins so many records too early, as some clients do after a rebalance. */
+  readonly back?: number
 }
 
 export interface Call {
@@ -142,10 +144,12 @@ function logOf(life: ProcessLife, log: Log): Log {
     topics: () => life.call('log.topics', () => log.topics()),
     append: (topic, records) => life.call('log.append', () => log.append(topic, records)),
     read: (topic, partition, fromOffset, limit) =>
-      life.call('log.read', ({ records }) => {
+      life.call('log.read', async ({ records, back }) => {
         if (records === 0) return { records: [], nextOffset: fromOffset }
+        const { startOffset } = await log.bounds(topic, partition)
+        const from = Math.max(Math.min(startOffset, fromOffset), fromOffset - (back ?? 0))
         const most = Math.min(limit.records, records ?? limit.records)
-        return log.read(topic, partition, fromOffset, { ...limit, records: most })
+        return log.read(topic, partition, from, { ...limit, records: most })
       }),
     waitForRecords: (topic, partition, fromOffset, options) =>
       life.call('log.waitForRecords', () =>

@@ -8,7 +8,14 @@ import { partitionOf } from '../../src/kernel/partitioner.ts'
 import { type DurationMs, MINUTE_MS, SECOND_MS } from '../../src/kernel/time.ts'
 import type { NewRecord } from '../../src/ports/log.ts'
 import type { AnyPipeline } from '../../src/streams/pipeline.ts'
-import { EFFECT_LEVEL, GAUGES_TABLE, OFFSETS_TOPIC, probePipeline } from './probe-pipeline.ts'
+import {
+  EFFECT_LEVEL,
+  FIRST_SILENCE_MS,
+  GAUGES_TABLE,
+  OFFSETS_TOPIC,
+  probePipeline,
+  SECOND_SILENCE_MS,
+} from './probe-pipeline.ts'
 
 export const PARTITIONS = 2
 const KEYS_PER_PARTITION = 3
@@ -25,6 +32,8 @@ export interface Workload {
   readonly referenceTable: string
   readonly firstReference: unknown
   readonly actions: readonly Action[]
+  /** Rules that tell of silence, and must have told all of it by the end. */
+  readonly silences: readonly { readonly rule: string; readonly afterMs: DurationMs }[]
 }
 
 export interface WorkloadOptions {
@@ -49,7 +58,7 @@ export function drawWorkload(options: WorkloadOptions): Workload {
   for (let index = 0; index < options.events; index++) {
     // Each partition in turn, so that none is quiet for long unless all are.
     const key = draw.oneOf(keys[index % PARTITIONS] ?? [])
-    const afterMs = pauseBefore(options, draw)
+    const afterMs = pauseBefore(options, index, draw)
     const again = sent.length > 0 && draw.chance(0.08) ? draw.oneOf(sent.slice(-5)) : undefined
     const record =
       again ?? (coldChain ? readingOf(key, index, draw) : probeEventOf(key, index, draw))
@@ -58,10 +67,16 @@ export function drawWorkload(options: WorkloadOptions): Workload {
     if (options.news && draw.chance(0.04)) actions.push(...newsOf(coldChain, draw))
   }
   return {
-    pipeline: coldChain ? coldChainPipeline : probePipeline({ broadcast: true }),
+    pipeline: coldChain ? coldChainPipeline : probePipeline({ broadcast: options.seed % 4 !== 1 }),
     referenceTable: coldChain ? PROFILE_TABLE : GAUGES_TABLE,
     firstReference: coldChain ? [ownProfile(9)] : { all: 1 },
     actions,
+    silences: coldChain
+      ? [{ rule: 'reefer-silent', afterMs: 10 * MINUTE_MS }]
+      : [
+          { rule: 'quiet', afterMs: FIRST_SILENCE_MS },
+          { rule: 'lost', afterMs: SECOND_SILENCE_MS },
+        ],
   }
 }
 
@@ -98,8 +113,8 @@ function keysOf(prefix: string): readonly (readonly string[])[] {
   return keys
 }
 
-function pauseBefore({ longPauses }: WorkloadOptions, draw: Drawer): DurationMs {
-  if (longPauses && draw.chance(0.03)) return draw.between(15_000, 80_000)
+function pauseBefore({ longPauses }: WorkloadOptions, index: number, draw: Drawer): DurationMs {
+  if (longPauses && index % 6 === 5 && draw.chance(0.2)) return draw.between(15_000, 70_000)
   if (draw.chance(0.15)) return 0
   return draw.between(50, draw.chance(0.1) ? 7_000 : 1_500)
 }

@@ -13,6 +13,7 @@ import { TaskHost } from '../../src/streams/task-host.ts'
 import type { TaskObserver } from '../../src/streams/task-runner.ts'
 import { Auditor } from './auditor.ts'
 import { memoryReferences } from './memory-references.ts'
+import { contradictions } from './models.ts'
 import { expectedOutcome, newTask, type Outcome, outcomeOf, stateOf } from './oracle.ts'
 import { type Fault, type FaultPlan, type Ports, ProcessLife, portsOf } from './process-life.ts'
 import { SimulatedDatabase, simulatedStore } from './simulated-database.ts'
@@ -26,6 +27,8 @@ export const SHORT_DRAIN_MS = 85 * SECOND_MS
 export const LONG_DRAIN_MS = 190 * SECOND_MS
 /** A process that came back runs at least so long, since ticks wait after what looks like an outage. */
 const SETTLE_MS = 50 * SECOND_MS
+/** What happened so shortly before the end may have gone unnoticed. */
+const UNSURE_MS = 8 * SECOND_MS
 const RESTART_MS = 150
 const POLL_MS = SECOND_MS
 /** A world that takes longer than this never ends. */
@@ -118,7 +121,14 @@ class World {
     await sending
     for (const zombie of this.#zombies) zombie.die()
     this.#auditor.atTheEnd()
-    const { pipeline } = this.#options.workload
+    const { pipeline, silences } = this.#options.workload
+    for (const [partition, log] of this.#auditor.log.entries()) {
+      const probes = pipeline.name === 'probes'
+      const untilMs = this.clock.nowMs() - UNSURE_MS
+      const database = this.#database
+      const model = { pipeline, partition, log, database, silences, untilMs, probes }
+      for (const contradiction of contradictions(model)) this.#auditor.report(contradiction)
+    }
     const expected = await expectedOutcome({
       pipeline,
       log: this.#auditor.log,

@@ -1,0 +1,7 @@
+// For `node --import`: plants the bug that the environment names before anything else is loaded.
+
+import { plant } from './plant.ts'
+import { plants } from './plants.ts'
+
+const found = plants.find(({ name }) => name === process.env.OUTRIDER_PLANT)
+if (found !== undefined) plant(found)
