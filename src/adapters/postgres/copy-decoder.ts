@@ -14,6 +14,7 @@ export class CopyDecoder<E> implements RowReader {
   #header = true
   #ended = false
   #buffer: Buffer = Buffer.alloc(0)
+  #view = viewOf(this.#buffer)
   #at = 0
   #lastTenant: { readonly bytes: Buffer; readonly text: string } = {
     bytes: Buffer.alloc(0),
@@ -27,6 +28,7 @@ export class CopyDecoder<E> implements RowReader {
   /** Rows that are whole with these further bytes. */
   decode(bytes: Buffer): readonly ArchivedEvent<E>[] {
     this.#buffer = this.#rest.length === 0 ? bytes : Buffer.concat([this.#rest, bytes])
+    this.#view = viewOf(this.#buffer)
     this.#at = 0
     const rows: ArchivedEvent<E>[] = []
     if (this.#header && this.#buffer.length >= HEADER_BYTES) {
@@ -45,21 +47,21 @@ export class CopyDecoder<E> implements RowReader {
 
   /** Position after the row that begins here; −1 where it is not whole yet, or all rows were read. */
   #endOfRow(): number {
-    const buffer = this.#buffer
+    const view = this.#view
+    const last = view.byteLength - 4
     let at = this.#at
-    if (at + 2 > buffer.length) return -1
-    const fields = buffer.readInt16BE(at)
+    if (at + 2 > view.byteLength) return -1
+    const fields = view.getInt16(at)
     if (fields === -1) {
       this.#ended = true
       return -1
     }
     at += 2
     for (let field = 0; field < fields; field++) {
-      if (at + 4 > buffer.length) return -1
-      const length = buffer.readInt32BE(at)
-      at += 4 + Math.max(0, length)
+      if (at > last) return -1
+      at += 4 + Math.max(0, view.getInt32(at))
     }
-    return at > buffer.length ? -1 : at
+    return at > view.byteLength ? -1 : at
   }
 
   #row(): ArchivedEvent<E> {
@@ -93,20 +95,19 @@ export class CopyDecoder<E> implements RowReader {
   float8(): number | null {
     if (this.#length() === -1) return null
     this.#at += 8
-    return this.#buffer.readDoubleBE(this.#at - 8)
+    return this.#view.getFloat64(this.#at - 8)
   }
 
   int4(): number | null {
     if (this.#length() === -1) return null
     this.#at += 4
-    return this.#buffer.readInt32BE(this.#at - 4)
+    return this.#view.getInt32(this.#at - 4)
   }
 
   int8(): number | null {
     if (this.#length() === -1) return null
     this.#at += 8
-    const high = this.#buffer.readInt32BE(this.#at - 8)
-    return high * TWO_TO_32 + this.#buffer.readUInt32BE(this.#at - 4)
+    return this.#view.getInt32(this.#at - 8) * TWO_TO_32 + this.#view.getUint32(this.#at - 4)
   }
 
   bool(): boolean | null {
@@ -134,6 +135,7 @@ export class CopyDecoder<E> implements RowReader {
     return JSON.parse(this.#buffer.toString('utf8', this.#at - length + 1, this.#at))
   }
 
+  /** The tenant is nearly always the one of the row before. */
   #tenant(): string {
     const length = this.#length()
     const from = this.#at
@@ -151,7 +153,7 @@ export class CopyDecoder<E> implements RowReader {
     if (length === -1) return null
     const end = this.#at + length
     const flags: EventFlag[] = []
-    const dimensions = this.#buffer.readInt32BE(this.#at)
+    const dimensions = this.#view.getInt32(this.#at)
     this.#at += dimensions === 0 ? 12 : 20
     while (this.#at < end) {
       const flag = this.text()
@@ -162,8 +164,12 @@ export class CopyDecoder<E> implements RowReader {
 
   #length(): number {
     this.#at += 4
-    return this.#buffer.readInt32BE(this.#at - 4)
+    return this.#view.getInt32(this.#at - 4)
   }
+}
+
+function viewOf(buffer: Buffer): DataView {
+  return new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
 }
 
 function corrupt(): PlatformError {
