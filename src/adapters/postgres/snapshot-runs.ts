@@ -18,7 +18,7 @@ export const SNAPSHOT_BUCKETS = 32
 export const MAX_RUNS = 16
 /** Or once its runs have this many times the bytes of the first. */
 export const MAX_GROWTH = 3
-/** Bytes that one snapshot may write anew beside its own; more only if its own are more than half of it. */
+/** Bytes that one snapshot may read to write buckets anew, or as many as its own where those are more. */
 export const REWRITE_BYTES = 64 * 1024 * 1024
 /** Bytes, before compression, that one question reads at once; a larger bucket stands alone. */
 const READ_BYTES = 16 * 1024 * 1024
@@ -193,7 +193,7 @@ function bucketsToRewrite(
     const many = state.runs >= MAX_RUNS || state.bytes + bytes > MAX_GROWTH * state.firstBytes
     if (many) grown.push({ bucket, state })
   }
-  let left = Math.max(REWRITE_BYTES, 2 * written)
+  let left = Math.max(REWRITE_BYTES, written)
   const chosen: number[] = []
   for (const { bucket, state } of grown.sort((a, b) => b.state.runs - a.state.runs)) {
     // The first always: a bucket larger than the limit must not grow for ever.
