@@ -13,6 +13,9 @@ const MIGRATIONS = fileURLToPath(new URL('./migrations', import.meta.url))
 export async function migrate(address: DatabaseAddress, logger: Logger): Promise<void> {
   const client = new pg.Client({ ...address, application_name: 'outrider-migrate' })
   client.on('error', () => undefined)
+  client.on('notice', ({ severity, message }) => {
+    if (severity === 'WARNING') logger.warn('migration', { message })
+  })
   try {
     await client.connect()
     await runner({
