@@ -66,7 +66,17 @@ function levelPercent(
   return state.fullLitres === 0 ? null : (100 * reading.fuelLitres) / state.fullLitres
 }
 
+/** The upper median, found by counting: there are a handful of values, and sorting would copy them. */
 function median(values: readonly number[]): number {
-  const sorted = values.slice().sort((a, b) => a - b)
-  return sorted[sorted.length >> 1] ?? 0
+  const half = values.length >> 1
+  for (const candidate of values) {
+    let below = 0
+    let equal = 0
+    for (const value of values) {
+      if (value < candidate) below++
+      else if (value === candidate) equal++
+    }
+    if (below <= half && below + equal > half) return candidate
+  }
+  return 0
 }
