@@ -17,10 +17,13 @@ import type {
   TaskId,
   WindowResult,
 } from '../../src/ports/checkpoint-store.ts'
-import { type MemoryRow, memoryEncoder, rowsOf } from './memory-encoder.ts'
+import { fromColumnValues } from '../../src/streams/event-values.ts'
+import { columnsOf, type MemoryRow, memoryEncoder, rowsOf } from './memory-encoder.ts'
 
 /** Snapshot entries that one read brings. */
 const SNAPSHOT_PAGE = 3
+/** Archived events that one read brings. */
+const ARCHIVE_PAGE = 1_000
 
 export interface TaskRow {
   epoch: number
@@ -151,7 +154,9 @@ export class SimulatedDatabase {
         this.alerts.set(alert.id, alert)
       }
     }
-    for (const letter of checkpoint.deadLetters) this.deadLetters.set(letter.id, letter)
+    for (const letter of checkpoint.deadLetters) {
+      if (!this.deadLetters.has(letter.id)) this.deadLetters.set(letter.id, letter)
+    }
     for (const entry of checkpoint.outbox) {
       if (!this.outbox.has(entry.id)) this.outbox.set(entry.id, entry)
     }
@@ -175,36 +180,53 @@ export function windowName(result: WindowResult, partition: number): string {
 
 /** A process's way to the database. */
 export function simulatedStore(database: SimulatedDatabase): CheckpointStore {
+  let closed = false
+  const open = (): SimulatedDatabase => {
+    if (!closed) return database
+    throw new PlatformError('database-unavailable', 'The store is closed.', { retry: 'later' })
+  }
   return {
-    async ensureArchive() {},
+    async ensureArchive() {
+      open()
+    },
     archiveEncoder: memoryEncoder,
-    claim: async (task) => database.claim(task),
+    claim: async (task) => open().claim(task),
     async *snapshotEntries(task) {
-      const entries = [...database.taskOf(task).snapshot].map(
+      const entries = [...open().taskOf(task).snapshot].map(
         ([key, state]): SnapshotEntry => ({ key, state }),
       )
       for (let from = 0; from < entries.length; from += SNAPSHOT_PAGE) {
         yield entries.slice(from, from + SNAPSHOT_PAGE)
       }
     },
-    commit: async (checkpoint) => database.commit(checkpoint),
-    saveSnapshot: async (snapshot) => database.saveSnapshot(snapshot),
+    commit: async (checkpoint) => open().commit(checkpoint),
+    saveSnapshot: async (snapshot) => open().saveSnapshot(snapshot),
     async keepFromOffset(task) {
-      const { nextOffset, snapshotOffset } = database.taskOf(task)
+      const { nextOffset, snapshotOffset } = open().taskOf(task)
       return Math.min(nextOffset, snapshotOffset)
     },
     async *readArchive<E>(
       table: ArchiveTable<E>,
       range: { readonly partition: number; readonly fromOffset: number; readonly toOffset: number },
     ): AsyncIterable<readonly ArchivedEvent<E>[]> {
-      const rows: ArchivedEvent<E>[] = []
-      for (let offset = range.fromOffset; offset < range.toOffset; offset++) {
-        const row = database.archive.get(rowName(table.name, { ...range, offset }))
-        if (row !== undefined) rows.push(row as ArchivedEvent<E>)
+      const prefix = `${table.name}/${range.partition}/`
+      const rows = [...open().archive]
+        .filter(([name]) => name.startsWith(prefix))
+        .map(([, row]) => readRow(table, row))
+        .filter(({ offset }) => offset >= range.fromOffset && offset < range.toOffset)
+        .sort((a, b) => a.offset - b.offset)
+      for (let from = 0; from < rows.length; from += ARCHIVE_PAGE) {
+        yield rows.slice(from, from + ARCHIVE_PAGE)
       }
-      if (rows.length > 0) yield rows
     },
-    journal: async (task) => database.journal(task),
-    async close() {},
+    journal: async (task) => open().journal(task),
+    async close() {
+      closed = true
+    },
   }
+}
+
+function readRow<E>(table: ArchiveTable<E>, row: MemoryRow): ArchivedEvent<E> {
+  const event = fromColumnValues(table, columnsOf(row))
+  return { ...row, event: row.eventId === null ? event : { ...event, eventId: row.eventId } }
 }

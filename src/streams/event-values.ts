@@ -1,0 +1,64 @@
+// An event as the values of its archive columns, in their order: what the archive reads back exactly, said
+// without field names. Snapshots keep events so.
+
+import type { ArchiveTable, RowReader, RowWriter } from '../ports/archive.ts'
+import type { StreamEvent } from './topic.ts'
+
+/** One value a column, as JSON carries it; nulls at the end are left out. */
+export function columnValues<E>(table: Pick<ArchiveTable<E>, 'write'>, event: E): unknown[] {
+  const values: unknown[] = []
+  const put = (value: unknown): void => {
+    values.push(value)
+  }
+  const row: RowWriter = {
+    text: put,
+    float8: put,
+    int4: put,
+    int8: put,
+    bool: put,
+    timestamp: put,
+    numeric: put,
+    json: put,
+  }
+  table.write(row, event)
+  while (values.at(-1) === null) values.pop()
+  return values
+}
+
+/** The inverse of `columnValues`; a column that was not there when they were written is null. */
+export function fromColumnValues<E>(
+  table: Pick<ArchiveTable<E>, 'read'>,
+  values: readonly unknown[],
+): E {
+  let at = 0
+  // A value is read by the call that its column was written by: the table vouches for its type.
+  const take = <T>(): T | null => (values[at++] ?? null) as T | null
+  const row: RowReader = {
+    text: take<string>,
+    float8: take<number>,
+    int4: take<number>,
+    int8: take<number>,
+    bool: take<boolean>,
+    timestamp: take<number>,
+    numeric: take<string>,
+    json: take,
+  }
+  return table.read(row)
+}
+
+/** The same with the sender's id, which is no column of the topic's own, in front. */
+export function eventValues<E extends StreamEvent>(
+  table: Pick<ArchiveTable<E>, 'write'>,
+  event: E,
+): readonly unknown[] {
+  return [event.eventId, ...columnValues(table, event)]
+}
+
+export function fromEventValues<E extends StreamEvent>(
+  table: Pick<ArchiveTable<E>, 'read'>,
+  values: readonly unknown[],
+): E {
+  const [eventId, ...columns] = values
+  const event = fromColumnValues(table, columns)
+  return typeof eventId === 'string' ? { ...event, eventId } : event
+}
