@@ -1,14 +1,27 @@
 // The real program as a child process, on a free port and a data directory of its own.
 
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type ChildProcessByStdio, spawn } from 'node:child_process'
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
 
 const MAIN = fileURLToPath(new URL('../src/app/main.ts', import.meta.url))
 const START_TIMEOUT_MS = 60_000
+const COMMAND_TIMEOUT_MS = 180_000
+
+export interface ProgramPlace {
+  /** Where relative paths begin and outrider.yaml is looked for (default: the temporary folder). */
+  readonly cwd?: string
+  /** As somebody else than ourselves, which needs root. */
+  readonly user?: { readonly uid: number; readonly gid: number }
+  /** Program and first arguments (default: this Node and `src/app/main.ts`). */
+  readonly program?: readonly [string, ...string[]]
+  /** In a process group of its own, so that a signal can be sent to all of it. */
+  readonly ownGroup?: true
+}
 
 export interface Program {
   readonly address: string
@@ -34,12 +47,10 @@ export async function startProgram(
   dataDir: string,
   args: readonly string[] = ['--no-simulate'],
   environment: NodeJS.ProcessEnv = {},
+  place: ProgramPlace = {},
 ): Promise<Program> {
-  const child = spawn(
-    process.execPath,
-    [MAIN, 'start', '--port', '0', '--data-dir', dataDir, ...args],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...environment }, cwd: tmpdir() },
-  )
+  const flags = ['start', '--port', '0', '--data-dir', dataDir, ...args]
+  const child = spawnProgram(flags, environment, place)
   let output = ''
   child.stdout.on('data', (text: Buffer) => {
     output += text
@@ -71,17 +82,14 @@ export interface CommandResult {
   readonly stderr: string
 }
 
-/** Runs another command of the program to its end. */
+/** Runs another command of the program to its end, which must come in time. */
 export function runCommand(
   args: readonly string[],
   environment: NodeJS.ProcessEnv = {},
+  place: ProgramPlace = {},
 ): Promise<CommandResult> {
   return new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [MAIN, ...args], {
-      stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...environment },
-      cwd: tmpdir(),
-    })
+    const child = spawnProgram(args, environment, place)
     let stdout = ''
     let stderr = ''
     child.stdout.on('data', (text: Buffer) => {
@@ -90,8 +98,30 @@ export function runCommand(
     child.stderr.on('data', (text: Buffer) => {
       stderr += text
     })
+    const late = setTimeout(() => {
+      child.kill('SIGTERM')
+      reject(new Error(`outrider ${args.join(' ')} did not end:\n${stdout}${stderr}`))
+    }, COMMAND_TIMEOUT_MS)
     child.once('error', reject)
-    child.once('close', (code) => resolve({ code, stdout, stderr }))
+    child.once('close', (code) => {
+      clearTimeout(late)
+      resolve({ code, stdout, stderr })
+    })
+  })
+}
+
+function spawnProgram(
+  args: readonly string[],
+  environment: NodeJS.ProcessEnv,
+  { cwd = tmpdir(), user, program = [process.execPath, MAIN], ownGroup }: ProgramPlace,
+): ChildProcessByStdio<null, Readable, Readable> {
+  const [command, ...first] = program
+  return spawn(command, [...first, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...environment },
+    cwd,
+    detached: ownGroup === true,
+    ...user,
   })
 }
 

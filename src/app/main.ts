@@ -10,9 +10,11 @@ import { registerSimulate } from './commands/simulate.ts'
 import { registerStart } from './commands/start.ts'
 import { registerVerify } from './commands/verify.ts'
 import { openEmbeddedSink } from './embedded-sink.ts'
+import { programVersion } from './version.ts'
 
 const program = new Command('outrider')
   .description('Real-time operations platform for things that move')
+  .version(programVersion())
   .showHelpAfterError()
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : WRONG_USAGE))
 

@@ -58,7 +58,7 @@ More in docs/import.md and docs/mappings.md.`,
       try {
         process.exitCode = await carryOut(file, flags, wiring)
       } catch (error) {
-        if (error instanceof WrongUsage) {
+        if (error instanceof WrongUsage || isBadSetting(error)) {
           process.stderr.write(`error: ${error.message}\n`)
           process.exitCode = WRONG_USAGE
           return
@@ -70,6 +70,10 @@ More in docs/import.md and docs/mappings.md.`,
 }
 
 class WrongUsage extends Error {}
+
+function isBadSetting(error: unknown): error is PlatformError {
+  return error instanceof PlatformError && error.code === 'bad-setting'
+}
 
 async function carryOut(file: string, flags: ImportFlags, wiring: ImportWiring): Promise<number> {
   const speedup = speedupOf(flags.speedup)
