@@ -24,6 +24,8 @@ export const STOP_PATIENCE_MS: DurationMs = 5 * SECOND_MS
 /** Views of a task are put at most this often, and at most so many keys a time. */
 export const VIEW_INTERVAL_MS: DurationMs = 50
 export const VIEW_BATCH_KEYS = 100
+/** Views that could not be put wait so long. */
+export const VIEW_RETRY_MS: DurationMs = SECOND_MS
 /** A snapshot is due after so many records or so long, if it then costs at most a tenth of the time. */
 export const SNAPSHOT_RECORDS = 100_000
 export const SNAPSHOT_INTERVAL_MS: DurationMs = MINUTE_MS
@@ -260,7 +262,11 @@ export class TaskRunner {
     const entries = this.#task.takeViews(VIEW_BATCH_KEYS)
     if (entries.length === 0) return
     this.#viewsPutMs = nowMs
-    speedLayer.put(entries).catch((error: unknown) => observer.publishFailed(this.id, error))
+    speedLayer.put(entries).catch((error: unknown) => {
+      observer.publishFailed(this.id, error)
+      this.#task.showAgain(entries)
+      this.#viewsPutMs = clock.monotonicMs() + VIEW_RETRY_MS
+    })
   }
 
   #snapshotWhenDue(queue: CommitQueue): void {

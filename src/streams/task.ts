@@ -238,6 +238,14 @@ export class Task<E extends StreamEvent, S> {
     return entries
   }
 
+  /** Marks keys as unseen whose views did not get where they should. */
+  showAgain(entries: readonly Pick<ViewEntry, 'tenantId' | 'key'>[]): void {
+    for (const { tenantId, key } of entries) {
+      const slot = this.#slots.get(scopedKey(tenantId, key))
+      if (slot !== undefined) this.#markUnseen(slot)
+    }
+  }
+
   /** Marks every key as unseen, so that a view store that lost everything is filled again. */
   showAll(): void {
     for (const slot of this.#slots.values()) this.#markUnseen(slot)
