@@ -24,6 +24,10 @@ export function parseInstant(value: unknown): EpochMs | undefined {
     return Number.isFinite(value) && value >= 0 && value <= LAST_MS ? Math.trunc(value) : undefined
   }
   if (typeof value !== 'string' || value.length > 40) return undefined
+  return usualInstant(value) ?? anyInstant(value)
+}
+
+function anyInstant(value: string): EpochMs | undefined {
   const parts = ISO_WITH_OFFSET.exec(value)
   if (parts === null) return undefined
   const day = Number(parts[3])
@@ -32,8 +36,61 @@ export function parseInstant(value: unknown): EpochMs | undefined {
   return ms >= 0 && ms <= LAST_MS ? ms : undefined
 }
 
+const USUAL_LENGTH = '2026-01-31T08:30:00.000Z'.length
+const ZERO = 48
+
+/** `2026-01-31T08:30:00.000Z` or without the fraction, as nearly all are; undefined where it is no such. */
+function usualInstant(text: string): EpochMs | undefined {
+  const { length } = text
+  if (length !== USUAL_LENGTH && length !== USUAL_LENGTH - 4) return undefined
+  const marks =
+    text[4] === '-' && text[7] === '-' && text[10] === 'T' && text[13] === ':' && text[16] === ':'
+  if (!marks || text[length - 1] !== 'Z') return undefined
+  const year = 100 * twoDigits(text, 0) + twoDigits(text, 2)
+  const month = twoDigits(text, 5)
+  const day = twoDigits(text, 8)
+  const hour = twoDigits(text, 11)
+  const minute = twoDigits(text, 14)
+  const second = twoDigits(text, 17)
+  let ms = 0
+  if (length === USUAL_LENGTH) {
+    if (text[19] !== '.') return undefined
+    ms = 10 * twoDigits(text, 20) + digit(text, 22)
+  }
+  // NaN, from what is no digit, fails every comparison.
+  const possible =
+    year >= 1970 && month >= 1 && month <= 12 && day >= 1 && hour < 24 && minute < 60 && second < 60
+  if (!possible || !(day <= 28 || day <= daysInMonth(year, month)) || !(ms >= 0)) return undefined
+  const time = ((hour * 60 + minute) * 60 + second) * SECOND_MS + ms
+  return daysSince1970(year, month, day) * DAY_MS + time
+}
+
+function twoDigits(text: string, at: number): number {
+  return 10 * digit(text, at) + digit(text, at + 1)
+}
+
+/** NaN where it is none. */
+function digit(text: string, at: number): number {
+  const value = text.charCodeAt(at) - ZERO
+  return value >= 0 && value <= 9 ? value : Number.NaN
+}
+
+/** Of the Gregorian calendar, for years from 1970 on. Source: Howard Hinnant, days_from_civil. */
+function daysSince1970(year: number, month: number, day: number): number {
+  const shifted = month > 2 ? year : year - 1
+  const era = Math.floor(shifted / 400)
+  const yearOfEra = shifted - era * 400
+  const dayOfYear = Math.floor((153 * (month + (month > 2 ? -3 : 9)) + 2) / 5) + day - 1
+  const dayOfEra =
+    yearOfEra * 365 + Math.floor(yearOfEra / 4) - Math.floor(yearOfEra / 100) + dayOfYear
+  return era * 146_097 + dayOfEra - 719_468
+}
+
+const DAYS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] as const
+
 function daysInMonth(year: number, month: number): number {
-  return new Date(Date.UTC(year, month, 0)).getUTCDate()
+  const leap = (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0
+  return month === 2 && leap ? 29 : (DAYS[month - 1] ?? 0)
 }
 
 /** An instant as ISO 8601 in UTC with milliseconds. */
