@@ -4,6 +4,7 @@ import { Environment } from '@marcbachmann/cel-js'
 import { failed, ok, type Result } from '../kernel/result.ts'
 import type { FieldValue } from '../ports/alert.ts'
 import type { RuleDefinition } from './definition.ts'
+import { quickCondition } from './quick-condition.ts'
 
 /** What a condition sees; absent fields are null. */
 export interface RuleInput {
@@ -105,7 +106,9 @@ function compileExpression(
     if (expected === 'bool' ? checked.type !== 'bool' && checked.type !== 'dyn' : !numeric) {
       return failed(`Expected a ${expected}, found ${checked.type ?? 'nothing'}.`)
     }
-    return ok((input) => parsed(input))
+    const quick = quickCondition(parsed.ast)
+    if (quick === undefined) return ok((input) => parsed(input))
+    return ok((input) => quick(input) ?? parsed(input))
   } catch (error) {
     return failed(error instanceof Error ? error.message : String(error))
   }
