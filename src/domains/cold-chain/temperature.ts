@@ -95,7 +95,7 @@ export function judgeTemperature(
     const limit = profile.limits[index]
     const progress = state.limits[index]
     if (limit === undefined || progress === undefined) continue
-    if (!follow(progress, limit, { ...reading, standMs })) continue
+    if (!follow(progress, limit, reading, standMs)) continue
     if (gravest === null || GRAVITY[limit.severity] > GRAVITY[gravest.severity]) gravest = limit
   }
   const { minC, maxC, hysteresisC } = profile
@@ -113,9 +113,10 @@ export function judgeTemperature(
 function follow(
   progress: LimitProgress,
   limit: TemperatureLimit,
-  reading: { readonly atMs: EpochMs; readonly temperatureC: number; readonly standMs: DurationMs },
+  reading: { readonly atMs: EpochMs; readonly temperatureC: number },
+  standMs: DurationMs,
 ): boolean {
-  if (progress.sinceMs !== null) progress.totalMs += reading.standMs
+  if (progress.sinceMs !== null) progress.totalMs += standMs
   const beyond = isBeyond(limit, reading.temperatureC)
   if (!beyond) progress.sinceMs = null
   else progress.sinceMs ??= reading.atMs
