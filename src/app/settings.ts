@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parse as parseYaml } from 'yaml'
 import { PlatformError } from '../kernel/errors.ts'
+import { neededTopics } from './topics.ts'
 
 export interface Settings {
   readonly port: number
@@ -27,12 +28,12 @@ interface Setting<T> {
 
 export const ADMIN_TOKEN_LENGTH = 32
 export const MAX_PARTITIONS = 256
-
-const text: Reader<string> = (value) => value
+/** What Kafka takes. */
+const TOPIC_NAME = /^[A-Za-z0-9._-]{1,249}$/
 
 const settings = {
   PORT: { fallback: 8080, read: integer(0, 65_535) },
-  DATA_DIR: { fallback: '.outrider', read: text },
+  DATA_DIR: { fallback: '.outrider', read: folder },
   DATABASE_URL: { fallback: null, read: databaseUrl },
   REFERENCE: { fallback: null, read: referencePlace },
   ADMIN_TOKEN: { fallback: null, read: adminToken },
@@ -87,7 +88,7 @@ export async function loadSettings(sources: SettingSources): Promise<Settings> {
   }
   const problems: string[] = []
   for (const [name, { from }] of given) {
-    if (name in settings) continue
+    if (Object.hasOwn(settings, name)) continue
     const why = NOT_YET.has(name)
       ? 'is not supported by this version yet'
       : `is not a setting; there are ${Object.keys(settings).join(', ')}`
@@ -107,11 +108,12 @@ export async function loadSettings(sources: SettingSources): Promise<Settings> {
       return fallback as ReturnType<(typeof settings)[K]['read']>
     }
   }
+  const reference = value('REFERENCE')
   const loaded: Settings = {
     port: value('PORT'),
     dataDir: resolve(sources.directory, value('DATA_DIR')),
     databaseUrl: value('DATABASE_URL'),
-    reference: value('REFERENCE'),
+    reference: reference === null ? null : resolve(sources.directory, reference),
     adminToken: value('ADMIN_TOKEN'),
     publicUrl: value('PUBLIC_URL'),
     logLevel: value('LOG_LEVEL'),
@@ -134,27 +136,34 @@ async function yamlSettings(directory: string): Promise<Record<string, string>> 
     throw new PlatformError('bad-setting', `Cannot read ${path}.`, { retry: 'never', cause: error })
   }
   const document: unknown = parsedYaml(source, path)
-  if (document === null) return {}
+  if (document === null || document === '') return {}
   if (typeof document !== 'object' || Array.isArray(document)) {
     throw new PlatformError('bad-setting', `${path} must hold names and values.`, {
       retry: 'never',
     })
   }
   return Object.fromEntries(
-    Object.entries(document).map(([name, value]) => [
-      name.replace(/^OUTRIDER_/, ''),
-      value !== null && typeof value === 'object'
-        ? Object.entries(value)
-            .map((pair) => pair.join('='))
-            .join(',')
-        : String(value),
-    ]),
+    Object.entries(document)
+      .map(([name, value]) => [name.replace(/^OUTRIDER_/, ''), settingText(value)] as const)
+      // A name without a value is not set, as in the environment.
+      .filter(([, value]) => value !== ''),
   )
 }
 
+/** A list or a map of names becomes what the environment would hold. */
+function settingText(value: unknown): string {
+  if (value === null) return ''
+  if (Array.isArray(value)) return value.map(settingText).join(',')
+  if (typeof value !== 'object') return String(value)
+  return Object.entries(value)
+    .map(([name, each]) => `${name}=${settingText(each)}`)
+    .join(',')
+}
+
+/** Scalars as they are written, so that a token of digits keeps them all. */
 function parsedYaml(source: string, path: string): unknown {
   try {
-    return parseYaml(source)
+    return parseYaml(source, { schema: 'failsafe' })
   } catch (error) {
     throw new PlatformError('bad-setting', `${path} is not YAML.`, { retry: 'never', cause: error })
   }
@@ -162,8 +171,8 @@ function parsedYaml(source: string, path: string): unknown {
 
 function integer(minimum: number, maximum: number): Reader<number> {
   return (value) => {
-    const number = Number(value)
-    if (Number.isInteger(number) && number >= minimum && number <= maximum) return number
+    const number = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN
+    if (number >= minimum && number <= maximum) return number
     throw new Error(`must be a whole number from ${minimum} to ${maximum}; found "${value}"`)
   }
 }
@@ -174,6 +183,11 @@ function oneOf<const T extends string>(...allowed: readonly T[]): Reader<T> {
     if (found !== undefined) return found
     throw new Error(`must be one of ${allowed.join(', ')}; found "${value}"`)
   }
+}
+
+function folder(value: string): string {
+  if (value !== '') return value
+  throw new Error('must name a folder; it is empty')
 }
 
 function databaseUrl(value: string): string {
@@ -201,14 +215,25 @@ function adminToken(value: string): string {
   throw new Error(`must have ${ADMIN_TOKEN_LENGTH} characters or more; it has ${value.length}`)
 }
 
+/** Topics of ours as the log calls them; no two may meet in one. */
 function topicNames(value: string): ReadonlyMap<string, string> {
-  return new Map(
-    value.split(',').map((pair) => {
-      const [ours, theirs, ...rest] = pair.split('=').map((part) => part.trim())
-      if (!ours || !theirs || rest.length > 0) {
-        throw new Error(`must be pairs such as alerts=alert-data; found "${pair}"`)
-      }
-      return [ours, theirs] as const
-    }),
-  )
+  const names = new Map<string, string>()
+  for (const pair of value.split(',')) {
+    const [ours, theirs, ...rest] = pair.split('=').map((part) => part.trim())
+    if (!ours || !theirs || rest.length > 0) {
+      throw new Error(`must be pairs such as alerts=alert-data; found "${pair}"`)
+    }
+    if (!TOPIC_NAME.test(theirs)) {
+      throw new Error(`names "${theirs}"; a topic has letters, digits, ".", "_" and "-"`)
+    }
+    if (names.has(ours)) throw new Error(`names "${ours}" twice`)
+    names.set(ours, theirs)
+  }
+  const met = new Set<string>()
+  for (const ours of new Set([...neededTopics, ...names.keys()])) {
+    const theirs = names.get(ours) ?? ours
+    if (met.has(theirs)) throw new Error(`makes "${theirs}" of two topics`)
+    met.add(theirs)
+  }
+  return names
 }
