@@ -84,8 +84,8 @@ export function createServer(options: ServerOptions): FastifyInstance {
 }
 
 /**
- * Listens, and returns the address. Rejects with `port-in-use` where somebody else has the port; a server
- * that could not start is closed.
+ * Listens, and returns the address. Rejects with `port-in-use` where somebody else has the port, with
+ * `bad-setting` where this user may not have it; a server that could not start is closed.
  */
 export async function listen(
   app: FastifyInstance,
@@ -95,13 +95,27 @@ export async function listen(
     return await app.listen({ host, port })
   } catch (error) {
     await app.close()
-    if (!(error instanceof Error) || Reflect.get(error, 'code') !== 'EADDRINUSE') throw error
-    throw new PlatformError(
+    throw listenProblem(error, `${host}:${port}`)
+  }
+}
+
+function listenProblem(error: unknown, place: string): unknown {
+  const code: unknown = error instanceof Error ? Reflect.get(error, 'code') : undefined
+  if (code === 'EADDRINUSE') {
+    return new PlatformError(
       'port-in-use',
-      `Cannot listen on ${host}:${port}: another program does. Stop it, or choose a port with --port or OUTRIDER_PORT.`,
+      `Cannot listen on ${place}: another program does. Stop it, or choose a port with --port or OUTRIDER_PORT.`,
       { retry: 'never', cause: error },
     )
   }
+  if (code === 'EACCES') {
+    return new PlatformError(
+      'bad-setting',
+      `Cannot listen on ${place}: this user may not. Choose a port from 1024 on with --port or OUTRIDER_PORT.`,
+      { retry: 'never', cause: error },
+    )
+  }
+  return error
 }
 
 function createContext(options: ServerOptions): ApiContext {

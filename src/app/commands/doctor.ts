@@ -1,8 +1,8 @@
 // `outrider doctor`: checks settings and everything they point at, says what is wrong and how to mend it.
 
-import { accessSync, constants, existsSync, statfsSync } from 'node:fs'
+import { accessSync, constants, existsSync, statfsSync, statSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { dirname } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { lockDataDir } from '../../adapters/data-dir/data-dir-lock.ts'
@@ -62,7 +62,7 @@ async function examine(dataDir: string | undefined): Promise<readonly Finding[]>
   const folder = dataFolder(settings)
   findings.push(folder)
   const running =
-    folder.state !== 'failed' && existsSync(settings.dataDir) && (await isRunning(settings))
+    folder.state !== 'failed' && existsSync(logFolder(settings)) && (await isRunning(settings))
   findings.push(await port(settings, running))
   findings.push(...(await references(settings)))
   if (settings.databaseUrl !== null) findings.push(await ownDatabase(settings.databaseUrl))
@@ -97,6 +97,13 @@ function describe(settings: Settings): string {
 function dataFolder({ dataDir }: Settings): Finding {
   let existing = dataDir
   while (!existsSync(existing)) existing = dirname(existing)
+  if (!statSync(existing).isDirectory()) {
+    return {
+      part: 'data directory',
+      state: 'failed',
+      message: `${existing} is a file; a folder must be there. Move it, or set OUTRIDER_DATA_DIR.`,
+    }
+  }
   try {
     accessSync(existing, constants.W_OK)
   } catch {
@@ -114,6 +121,11 @@ function dataFolder({ dataDir }: Settings): Finding {
     : { part: 'data directory', state: 'ok', message: `${dataDir}, ${free}` }
 }
 
+/** Only where it is there was anything ever started; elsewhere nothing is touched. */
+function logFolder({ dataDir }: Settings): string {
+  return join(dataDir, 'log')
+}
+
 async function isRunning(settings: Settings): Promise<boolean> {
   try {
     const lock = await lockDataDir(settings.dataDir)
@@ -124,34 +136,37 @@ async function isRunning(settings: Settings): Promise<boolean> {
   }
 }
 
-function port(settings: Settings, running: boolean): Promise<Finding> {
+function port({ port: number, adminToken }: Settings, running: boolean): Promise<Finding> {
   const part = 'port'
+  if (number === 0) return Promise.resolve({ part, state: 'ok', message: 'any that is free' })
   return new Promise((resolve) => {
     const probe = createServer()
-    probe.once('error', () =>
-      resolve(
-        running
-          ? { part, state: 'ok', message: `${settings.port} is taken, and Outrider is running` }
-          : {
-              part,
-              state: 'failed',
-              message: `${settings.port} is taken by another program. Stop it, or set OUTRIDER_PORT.`,
-            },
-      ),
-    )
-    probe.listen(settings.port, '127.0.0.1', () =>
-      probe.close(() => resolve({ part, state: 'ok', message: `${settings.port} is free` })),
+    probe.once('error', (error) => resolve(portProblem(number, running, error)))
+    probe.listen(number, adminToken === null ? '127.0.0.1' : '0.0.0.0', () =>
+      probe.close(() => resolve({ part, state: 'ok', message: `${number} is free` })),
     )
   })
 }
 
+function portProblem(number: number, running: boolean, error: NodeJS.ErrnoException): Finding {
+  const part = 'port'
+  if (error.code !== 'EADDRINUSE') {
+    const message = `${number} can't be listened on (${error.code}). Set OUTRIDER_PORT to one from 1024 on.`
+    return { part, state: 'failed', message }
+  }
+  if (running) return { part, state: 'ok', message: `${number} is taken, and Outrider is running` }
+  const message = `${number} is taken by another program. Stop it, or set OUTRIDER_PORT.`
+  return { part, state: 'failed', message }
+}
+
 async function references(settings: Settings): Promise<readonly Finding[]> {
-  if (settings.reference === null) return []
-  if (!existsSync(settings.reference)) {
-    const message = `${settings.reference} does not exist; the built-in tables are in force.`
+  const folder = settings.reference ?? join(settings.dataDir, 'reference')
+  if (!existsSync(folder)) {
+    if (settings.reference === null) return []
+    const message = `${folder} does not exist; the built-in tables are in force.`
     return [{ part: 'reference data', state: 'warning', message }]
   }
-  const { documents, problems } = await folderReferenceSource(settings.reference).load()
+  const { documents, problems } = await folderReferenceSource(folder).load()
   const wrong = documents.flatMap(({ name, content }) => {
     const problem = checkReference(name, content)
     return problem === undefined ? [] : [{ name, message: problem }]
