@@ -4,25 +4,38 @@
 import type { ArchiveTable, RowReader, RowWriter } from '../ports/archive.ts'
 import type { StreamEvent } from './topic.ts'
 
+/** Where `writer` puts values: one writer serves all, since writing an event is one synchronous call. */
+let written: unknown[] = []
+
+const put = (value: unknown): void => {
+  written.push(value)
+}
+
+const writer: RowWriter = {
+  text: put,
+  float8: put,
+  int4: put,
+  int8: put,
+  bool: put,
+  timestamp: put,
+  numeric: put,
+  json: put,
+}
+
 /** One value a column, as JSON carries it; nulls at the end are left out. */
 export function columnValues<E>(table: Pick<ArchiveTable<E>, 'write'>, event: E): unknown[] {
-  const values: unknown[] = []
-  const put = (value: unknown): void => {
-    values.push(value)
-  }
-  const row: RowWriter = {
-    text: put,
-    float8: put,
-    int4: put,
-    int8: put,
-    bool: put,
-    timestamp: put,
-    numeric: put,
-    json: put,
-  }
-  table.write(row, event)
-  while (values.at(-1) === null) values.pop()
-  return values
+  return valuesAfter([], table, event)
+}
+
+function valuesAfter<E>(
+  first: unknown[],
+  table: Pick<ArchiveTable<E>, 'write'>,
+  event: E,
+): unknown[] {
+  written = first
+  table.write(writer, event)
+  while (written.at(-1) === null) written.pop()
+  return written
 }
 
 /** The inverse of `columnValues`; a column that was not there when they were written is null. */
@@ -51,7 +64,7 @@ export function eventValues<E extends StreamEvent>(
   table: Pick<ArchiveTable<E>, 'write'>,
   event: E,
 ): readonly unknown[] {
-  return [event.eventId, ...columnValues(table, event)]
+  return valuesAfter([event.eventId], table, event)
 }
 
 export function fromEventValues<E extends StreamEvent>(

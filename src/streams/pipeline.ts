@@ -63,6 +63,8 @@ export interface Pipeline<E extends StreamEvent, S> {
   newState(key: string): S
   /** A copy that shares nothing that either side changes. */
   copyState(state: S): S
+  /** Fields of the state that hold an event of the topic, or null: snapshots keep those in short. */
+  readonly eventFields?: readonly (keyof S & string)[]
   onEvent(state: S, event: E, context: KeyContext): void
   onTimer(state: S, timer: string, context: KeyContext): void
   /** Episodes that are open in this state. */

@@ -4,7 +4,8 @@
 import { PlatformError } from '../kernel/errors.ts'
 import type { EpochMs } from '../kernel/time.ts'
 import type { Episode, PublishedEpisode } from './episode.ts'
-import type { Frame, KeySlot, TailEvent } from './key-slot.ts'
+import { eventValues, fromEventValues } from './event-values.ts'
+import type { EventTimer, Frame, KeySlot, TailEvent } from './key-slot.ts'
 import type { Pipeline } from './pipeline.ts'
 import { RecentIds } from './recent-ids.ts'
 import type { StreamEvent } from './topic.ts'
@@ -13,8 +14,10 @@ import type { WindowsState } from './windows.ts'
 /** Snapshot key of what belongs to the partition and to no key. */
 export const PARTITION_KEY = '\u001f'
 
+/** Grows with every change of how states are laid out here, as `stateFormat` does for a pipeline's own part. */
+const LAYOUT = 2
+
 export interface PartitionState {
-  readonly stateFormat: number
   readonly arrivalClockMs: EpochMs
   readonly lastArrivalMs: EpochMs
   readonly tickMs: EpochMs
@@ -23,49 +26,61 @@ export interface PartitionState {
   readonly broadcasts: readonly (readonly [string, unknown, number])[]
 }
 
-interface SlotState<E, S> {
-  readonly f: number
+/** What is empty is left out. */
+interface SlotState {
+  readonly f: string
   readonly k: string
   readonly t: string
-  readonly b: Frame<S>
+  readonly b: PackedFrame
   readonly bt: EpochMs | null
   readonly m: readonly [number, EpochMs] | null
   readonly ht: EpochMs
-  readonly e: readonly (readonly [E, EpochMs, number, EpochMs])[]
-  readonly p: readonly PublishedEpisode[]
-  readonly a: readonly (readonly [string, string])[]
-  readonly o: readonly (readonly [string, number])[]
-  readonly r: readonly [string, number] | null
-  /** Ids of late events; absent where none came. */
+  readonly e: readonly PackedEvent[]
+  readonly p?: readonly PublishedEpisode[]
+  readonly a?: readonly (readonly [string, string])[]
+  readonly o?: readonly (readonly [string, number])[]
+  readonly r?: readonly [string, number]
   readonly n?: readonly [string, number]
   readonly l: readonly [EpochMs, number]
   readonly s: readonly [EpochMs | null, number, readonly Episode[]]
   /** Head and mid, only where they can't be computed again from base and tail. */
-  readonly w?: readonly [Frame<S>, Frame<S> | null]
+  readonly w?: readonly [PackedFrame, PackedFrame | null]
 }
+
+/** State with its events packed, and timers; without timers where none are set. */
+type PackedFrame = readonly [unknown, (readonly EventTimer[])?]
+/** Values of the event, offset, arrival; and the event time where it is not the device's. */
+type PackedEvent = readonly [readonly unknown[], number, EpochMs, EpochMs?]
 
 /** `whole` stores head and mid too: for pipelines whose events saw tables that have changed since. */
 export function encodeSlot<E extends StreamEvent, S>(
   slot: KeySlot<E, S>,
-  options: { readonly stateFormat: number; readonly whole: boolean },
+  pipeline: Pipeline<E, S>,
+  options: { readonly whole: boolean },
 ): string {
-  const state: SlotState<E, S> = {
-    f: options.stateFormat,
+  const pack = (frame: Frame<S>): PackedFrame => {
+    const state = packState(frame.state, pipeline)
+    return frame.timers.length === 0 ? [state] : [state, frame.timers]
+  }
+  const state: SlotState = {
+    f: formatOf(pipeline),
     k: slot.key,
     t: slot.tenantId,
-    b: slot.base,
+    b: pack(slot.base),
     bt: Number.isFinite(slot.baseTimeMs) ? slot.baseTimeMs : null,
     m: slot.mid === null ? null : [slot.mid.index, slot.mid.timeMs],
     ht: slot.headTimeMs,
-    e: slot.tail.map((each) => [each.event, each.eventTimeMs, each.offset, each.receivedAtMs]),
-    p: slot.published,
-    a: [...slot.aliases],
-    o: [...slot.effects],
-    r: slot.recentIds?.encode() ?? null,
+    e: slot.tail.map((entry) => packEvent(entry, pipeline)),
+    ...(slot.published.length === 0 ? {} : { p: slot.published }),
+    ...(slot.aliases.size === 0 ? {} : { a: [...slot.aliases] }),
+    ...(slot.effects.size === 0 ? {} : { o: [...slot.effects] }),
+    ...(slot.recentIds === null ? {} : { r: slot.recentIds.encode() }),
     ...(slot.lateIds === null ? {} : { n: slot.lateIds.encode() }),
     l: [slot.lastReceivedAtMs, slot.lastOffset],
     s: [slot.silentSinceMs, slot.silencesPassed, slot.silenceEpisodes],
-    ...(options.whole ? { w: [slot.head, slot.mid?.frame ?? null] as const } : {}),
+    ...(options.whole
+      ? { w: [pack(slot.head), slot.mid === null ? null : pack(slot.mid.frame)] as const }
+      : {}),
   }
   return JSON.stringify(state)
 }
@@ -75,24 +90,30 @@ export function decodeSlot<E extends StreamEvent, S>(
   text: string,
   pipeline: Pipeline<E, S>,
 ): KeySlot<E, S> {
-  const state = JSON.parse(text) as SlotState<E, S>
+  const state = JSON.parse(text) as SlotState
   checkFormat(state.f, pipeline)
+  const unpack = ([packed, timers]: PackedFrame): Frame<S> => ({
+    state: unpackState(packed, pipeline),
+    timers: timers ?? [],
+  })
+  const base = unpack(state.b)
+  const [head, mid] = state.w ?? []
   return {
     key: state.k,
     tenantId: state.t,
-    base: state.b,
+    base,
     baseTimeMs: state.bt ?? Number.NEGATIVE_INFINITY,
     mid:
       state.m === null
         ? null
-        : { frame: state.w?.[1] ?? state.b, index: state.m[0], timeMs: state.m[1] },
-    head: state.w?.[0] ?? state.b,
+        : { frame: mid ? unpack(mid) : base, index: state.m[0], timeMs: state.m[1] },
+    head: head === undefined ? base : unpack(head),
     headTimeMs: state.ht,
-    tail: state.e.map(tailEvent),
-    published: [...state.p],
+    tail: state.e.map((packed) => unpackEvent(packed, pipeline)),
+    published: [...(state.p ?? [])],
     aliases: new Map(state.a),
     effects: new Map(state.o),
-    recentIds: state.r === null ? null : RecentIds.decode(state.r),
+    recentIds: state.r === undefined ? null : RecentIds.decode(state.r),
     lateIds: state.n === undefined ? null : RecentIds.decode(state.n),
     lastReceivedAtMs: state.l[0],
     lastOffset: state.l[1],
@@ -105,26 +126,60 @@ export function decodeSlot<E extends StreamEvent, S>(
   }
 }
 
-function tailEvent<E>([event, eventTimeMs, offset, receivedAtMs]: readonly [
-  E,
-  EpochMs,
-  number,
-  EpochMs,
-]): TailEvent<E> {
-  return { event, eventTimeMs, offset, receivedAtMs }
+function packState<E extends StreamEvent, S>(state: S, pipeline: Pipeline<E, S>): unknown {
+  const { eventFields, topic } = pipeline
+  if (eventFields === undefined) return state
+  const packed = { ...(state as Record<string, unknown>) }
+  for (const field of eventFields) {
+    const event = packed[field] as E | null
+    packed[field] = event === null ? null : eventValues(topic.archive, event)
+  }
+  return packed
+}
+
+function unpackState<E extends StreamEvent, S>(packed: unknown, pipeline: Pipeline<E, S>): S {
+  const { eventFields, topic } = pipeline
+  if (eventFields === undefined) return packed as S
+  const state = packed as Record<string, unknown>
+  for (const field of eventFields) {
+    const values = state[field] as readonly unknown[] | null
+    state[field] = values === null ? null : fromEventValues(topic.archive, values)
+  }
+  return state as S
+}
+
+function packEvent<E extends StreamEvent, S>(
+  { event, eventTimeMs, offset, receivedAtMs }: TailEvent<E>,
+  { topic }: Pipeline<E, S>,
+): PackedEvent {
+  const values = eventValues(topic.archive, event)
+  return eventTimeMs === event.recordedAtMs
+    ? [values, offset, receivedAtMs]
+    : [values, offset, receivedAtMs, eventTimeMs]
+}
+
+function unpackEvent<E extends StreamEvent, S>(
+  [values, offset, receivedAtMs, eventTimeMs]: PackedEvent,
+  { topic }: Pipeline<E, S>,
+): TailEvent<E> {
+  const event = fromEventValues(topic.archive, values)
+  return { event, eventTimeMs: eventTimeMs ?? event.recordedAtMs, offset, receivedAtMs }
 }
 
 /** Infinities, which JSON does not have, mean "no time yet". */
-export function encodePartition(state: PartitionState): string {
-  return JSON.stringify(state)
+export function encodePartition<E extends StreamEvent, S>(
+  state: PartitionState,
+  pipeline: Pipeline<E, S>,
+): string {
+  return JSON.stringify({ format: formatOf(pipeline), ...state })
 }
 
 export function decodePartition<E extends StreamEvent, S>(
   text: string,
   pipeline: Pipeline<E, S>,
 ): PartitionState {
-  const state = JSON.parse(text) as PartitionState
-  checkFormat(state.stateFormat, pipeline)
+  const state = JSON.parse(text) as PartitionState & { readonly format: string }
+  checkFormat(state.format, pipeline)
   return {
     ...state,
     arrivalClockMs: state.arrivalClockMs ?? Number.NEGATIVE_INFINITY,
@@ -133,12 +188,16 @@ export function decodePartition<E extends StreamEvent, S>(
   }
 }
 
-function checkFormat<E extends StreamEvent, S>(found: number, pipeline: Pipeline<E, S>): void {
-  if (found === pipeline.stateFormat) return
+function formatOf<E extends StreamEvent, S>(pipeline: Pipeline<E, S>): string {
+  return `${LAYOUT}.${pipeline.stateFormat}`
+}
+
+function checkFormat<E extends StreamEvent, S>(found: string, pipeline: Pipeline<E, S>): void {
+  if (found === formatOf(pipeline)) return
   throw new PlatformError(
     'state-format',
     `Cannot restore "${pipeline.name}": its snapshot has state format ${found}, this build reads ` +
-      `${pipeline.stateFormat}. Deploy the build that wrote it, or rebuild the state from the log.`,
+      `${formatOf(pipeline)}. Deploy the build that wrote it, or begin with an empty data directory.`,
     { retry: 'never' },
   )
 }

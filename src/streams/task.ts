@@ -48,6 +48,7 @@ import {
   encodePartition,
   encodeSlot,
   PARTITION_KEY,
+  type PartitionState,
 } from './task-snapshot.ts'
 import type { StreamEvent } from './topic.ts'
 import { PanedWindow, type WindowDefinition } from './windows.ts'
@@ -261,13 +262,12 @@ export class Task<E extends StreamEvent, S> {
   /** State of all keys changed since the last call, as it is after every event below `nextOffset`. */
   takeSnapshot(): readonly SnapshotEntry[] {
     this.#sweep()
-    const { stateFormat, broadcasts } = this.pipeline
-    const whole = broadcasts.length > 0
+    const whole = this.pipeline.broadcasts.length > 0
     const entries: SnapshotEntry[] = this.#forgotten.map((key) => ({ key, state: null }))
     for (const slot of this.#unsaved) {
       slot.unsaved = false
       const key = scopedKey(slot.tenantId, slot.key)
-      entries.push({ key, state: encodeSlot(slot, { stateFormat, whole }) })
+      entries.push({ key, state: encodeSlot(slot, this.pipeline, { whole }) })
     }
     this.#forgotten = []
     this.#unsaved = []
@@ -774,8 +774,7 @@ export class Task<E extends StreamEvent, S> {
   }
 
   #encodePartition(): string {
-    return encodePartition({
-      stateFormat: this.pipeline.stateFormat,
+    const state: PartitionState = {
       arrivalClockMs: this.#arrivalClockMs,
       lastArrivalMs: this.#lastArrivalMs,
       tickMs: this.#tickMs,
@@ -789,7 +788,8 @@ export class Task<E extends StreamEvent, S> {
         this.#broadcasts.get(topic),
         this.#broadcastOffsets[topic] ?? 0,
       ]),
-    })
+    }
+    return encodePartition(state, this.pipeline)
   }
 
   #decodePartition(text: string): void {

@@ -156,7 +156,7 @@ export const plants: readonly Plant[] = [
   {
     name: 'ids-forgotten',
     story: 'a restart forgets which events were there',
-    edits: [{ file: SNAPSHOT, find: 'r: slot.recentIds?.encode() ?? null', replace: 'r: null' }],
+    edits: [{ file: SNAPSHOT, find: '{ r: slot.recentIds.encode() }', replace: '{}' }],
   },
   {
     name: 'alert-id-by-chance',
@@ -200,8 +200,12 @@ export const plants: readonly Plant[] = [
     name: 'timers-not-restored',
     story: 'a restart forgets the timers that are set',
     edits: [
-      { file: SNAPSHOT, find: 'b: slot.base,', replace: 'b: { ...slot.base, timers: [] },' },
-      { file: SNAPSHOT, find: 'head: state.w?.[0] ?? state.b,', replace: 'head: state.b,' },
+      { file: SNAPSHOT, find: 'b: pack(slot.base),', replace: 'b: [pack(slot.base)[0]],' },
+      {
+        file: SNAPSHOT,
+        find: 'head: head === undefined ? base : unpack(head)',
+        replace: 'head: base',
+      },
     ],
   },
   {
@@ -290,7 +294,7 @@ export const plants: readonly Plant[] = [
     name: 'alias-forgotten',
     noticedBy: 'properties',
     story: 'an alert that kept its id through a late event loses it in a restart',
-    edits: [{ file: SNAPSHOT, find: 'a: [...slot.aliases]', replace: 'a: []' }],
+    edits: [{ file: SNAPSHOT, find: '{ a: [...slot.aliases] }', replace: '{}' }],
   },
   {
     name: 'revision-forgotten',

@@ -101,6 +101,7 @@ export function coldChainPipelineWith(
       limits: state.limits,
       runs: copyRuns(state.runs),
     }),
+    eventFields: ['last'],
     onEvent(state, event, context) {
       const profiles = profilesOf(context.reference(PROFILE_TABLE))
       const profile = profiles.get(event.profile ?? DEFAULT_PROFILE_NAME)
