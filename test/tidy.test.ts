@@ -63,7 +63,9 @@ function breach(from: string, to: string): string | undefined {
   if (here.folder !== there.folder) {
     const allowed = MAY_IMPORT[here.folder]
     if (allowed === undefined) return `${from}: folder ${here.folder} is not in DESIGN's layout`
-    return allowed.includes(there.folder) ? undefined : `${here.folder} may not import ${to} (${from})`
+    return allowed.includes(there.folder)
+      ? undefined
+      : `${here.folder} may not import ${to} (${from})`
   }
   if (here.folder === 'adapters' && here.member !== there.member) {
     return `adapter ${here.member} may not import its sibling ${to} (${from})`
