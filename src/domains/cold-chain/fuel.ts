@@ -67,8 +67,9 @@ function levelPercent(
 }
 
 /** The upper median, found by counting: there are a handful of values, and sorting would copy them. */
+/** The value in the middle; found by counting, since this runs for every reading. */
 function median(values: readonly number[]): number {
-  const half = values.length >> 1
+  const middle = values.length >> 1
   for (const candidate of values) {
     let below = 0
     let equal = 0
@@ -76,7 +77,7 @@ function median(values: readonly number[]): number {
       if (value < candidate) below++
       else if (value === candidate) equal++
     }
-    if (below <= half && below + equal > half) return candidate
+    if (below <= middle && middle < below + equal) return candidate
   }
   return 0
 }
