@@ -80,6 +80,7 @@ const ROUTES: readonly (readonly [string, string, Access, string?])[] = [
   ['GET', '/api/v1/trucks/T-1/series?from=0&to=1', 'read'],
   ['GET', '/api/v1/cold-chain/report?truckId=T-1', 'read'],
   ['GET', '/api/v1/cold-chain/report.csv?truckId=T-1', 'read'],
+  ['GET', '/api/v1/cold-chain/report.pdf?truckId=T-1', 'read'],
   ['GET', '/api/v1/history/truck-readings', 'read'],
   ['GET', '/api/v1/alerts', 'read'],
   ['GET', `/api/v1/alerts/${ID}`, 'read'],
