@@ -364,9 +364,6 @@ export class Task<E extends StreamEvent, S> {
   }
 
   #handle(record: LogRecord): void {
-    this.#forgiveOutage(record.receivedAtMs)
-    this.#advanceArrival(record.receivedAtMs)
-    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, record.receivedAtMs)
     if (this.pipeline.readDeadLetter !== undefined) {
       if (!this.#restoring) this.#deadLetters.push(this.pipeline.readDeadLetter(record, this))
       return
@@ -387,6 +384,10 @@ export class Task<E extends StreamEvent, S> {
     }
     this.#counts.events++
     const event = decoded.value
+    // Only what is archived moves time: history must run from the archive as it ran from the log.
+    this.#forgiveOutage(record.receivedAtMs)
+    this.#advanceArrival(record.receivedAtMs)
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, record.receivedAtMs)
     const flags = this.#judge(event, record)
     if (this.#restoring) return
     this.#encoder.add(

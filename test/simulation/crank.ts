@@ -5,13 +5,14 @@ import type { Alert } from '../../src/ports/alert.ts'
 import type { WindowResult } from '../../src/ports/checkpoint-store.ts'
 import type { NewRecord } from '../../src/ports/log.ts'
 import { type BatchInputs, type BatchOutput, NO_INPUTS } from '../../src/streams/batch.ts'
+import { runHistory } from '../../src/streams/history.ts'
 import type { AnyPipeline } from '../../src/streams/pipeline.ts'
 import { restoreTask } from '../../src/streams/restore.ts'
 import { ReferenceTables, readBroadcast } from '../../src/streams/shared-feeds.ts'
 import { type AnyTask, Task } from '../../src/streams/task.ts'
 import { type MemoryRow, memoryEncoder, rowsOf } from './memory-encoder.ts'
 import { memoryReferences } from './memory-references.ts'
-import { SimulatedDatabase, simulatedStore } from './simulated-database.ts'
+import { SimulatedDatabase, simulatedStore, windowName } from './simulated-database.ts'
 import { SimulatedLogDisk, simulatedLog } from './simulated-log.ts'
 import { VirtualClock } from './virtual-clock.ts'
 
@@ -112,6 +113,25 @@ export class Crank {
       signal: new AbortController().signal,
       pause: async () => {},
     })
+  }
+
+  /** What history gives when it is run again from the archive and the journal alone. */
+  async history(): Promise<Pick<CrankResult, 'alerts' | 'windows'>> {
+    const alerts: Alert[] = []
+    const windows = new Map<string, WindowResult>()
+    const steps = runHistory({
+      pipeline: this.#pipeline,
+      topic: this.#pipeline.topic.name,
+      partition: 0,
+      toOffset: this.#task.nextOffset,
+      store: this.#store,
+      references: this.#referenceStore,
+    })
+    for await (const step of steps) {
+      alerts.push(...step.alerts)
+      for (const result of step.windows) windows.set(windowName(result, 0), result)
+    }
+    return { alerts, windows: [...windows].sort(byName).map(([, result]) => result) }
   }
 
   result(): CrankResult {
