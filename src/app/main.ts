@@ -15,7 +15,7 @@ import { programVersion } from './version.ts'
 const program = new Command('outrider')
   .description('Real-time operations platform for things that move')
   .version(programVersion())
-  .showHelpAfterError()
+  .showHelpAfterError('Add --help to see what there is.')
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : WRONG_USAGE))
 
 registerStart(program)

@@ -1,12 +1,13 @@
 // Audits the archive against the log: every event of the log is archived exactly once, or kept as a dead
 // letter with its reason; nothing else is in the archive.
 
-import type { Database } from '../ports/database.ts'
+import type { Database, SqlRow } from '../ports/database.ts'
 import type { Log } from '../ports/log.ts'
 import type { AnyPipeline } from '../streams/pipeline.ts'
 
 /** Offsets listed for each kind of fault; the counts are complete. */
 export const MAX_LISTED_OFFSETS = 20
+const MAX_STRAY_PARTITIONS = 100
 const READ_RECORDS = 20_000
 const READ_BYTES = 16 * 1024 * 1024
 const ROWS_AT_A_TIME = 20_000
@@ -24,10 +25,11 @@ export interface PartitionAudit {
   readonly deadLetters: number
   readonly missing: number
   readonly repeated: number
-  /** Rows whose offset the log does not have. */
+  /** Rows whose offset the log does not have, or that nobody committed. */
   readonly unexpected: number
   readonly missingOffsets: readonly number[]
   readonly repeatedOffsets: readonly number[]
+  readonly unexpectedOffsets: readonly number[]
 }
 
 export interface VerifyOptions {
@@ -49,9 +51,11 @@ export async function verifyArchive(options: VerifyOptions): Promise<readonly Pa
   const known = new Map((await options.log.topics()).map((each) => [each.topic, each.partitions]))
   for (const pipeline of options.pipelines) {
     const topic = options.topicName(pipeline.topic.name)
-    for (let partition = 0; partition < (known.get(topic) ?? 0); partition++) {
+    const partitions = known.get(topic) ?? 0
+    for (let partition = 0; partition < partitions; partition++) {
       audits.push(await auditPartition(options, pipeline, topic, partition))
     }
+    audits.push(...(await strayPartitions(options.database, pipeline, topic, partitions)))
   }
   return audits
 }
@@ -75,6 +79,7 @@ async function auditPartition(
   await compare(expected, archived, tally, (offsets) =>
     options.progress?.({ topic, partition, offsets }),
   )
+  tally.areUnexpected(await uncommittedRows(database, pipeline, topic, partition))
   return {
     topic,
     partition,
@@ -88,7 +93,85 @@ async function auditPartition(
     unexpected: tally.unexpected,
     missingOffsets: tally.missingOffsets,
     repeatedOffsets: tally.repeatedOffsets,
+    unexpectedOffsets: tally.unexpectedOffsets,
   }
+}
+
+/**
+ * Rows beyond what is committed, which a checkpoint can't leave: it writes both at once. One statement
+ * sees both as of one instant, so what is committed meanwhile is no fault.
+ */
+async function uncommittedRows(
+  database: Database,
+  pipeline: AnyPipeline,
+  topic: string,
+  partition: number,
+): Promise<Unexpected> {
+  const [row] = await database.query(
+    `WITH beyond AS (
+       SELECT log_offset FROM (${keptRows(pipeline)}) AS kept
+       WHERE log_partition = $2 AND log_offset >= coalesce(
+         (SELECT next_offset FROM task WHERE pipeline = $3 AND log_partition = $2), 0)
+     )
+     SELECT (SELECT count(*) FROM beyond) AS count,
+       ARRAY(SELECT log_offset FROM beyond ORDER BY log_offset LIMIT ${MAX_LISTED_OFFSETS}) AS offsets`,
+    [topic, partition, pipeline.name],
+  )
+  return unexpectedOf(row)
+}
+
+/** Rows of partitions that the log does not have; one audit each. */
+async function strayPartitions(
+  database: Database,
+  pipeline: AnyPipeline,
+  topic: string,
+  partitions: number,
+): Promise<readonly PartitionAudit[]> {
+  const rows = await database.query(
+    `SELECT log_partition, count(*) AS count,
+       (array_agg(log_offset ORDER BY log_offset))[1:${MAX_LISTED_OFFSETS}] AS offsets
+     FROM (${keptRows(pipeline)}) AS kept
+     WHERE log_partition >= $2 OR log_partition < 0
+     GROUP BY log_partition ORDER BY log_partition LIMIT ${MAX_STRAY_PARTITIONS}`,
+    [topic, partitions],
+  )
+  return rows.map((row) => {
+    const { count, offsets } = unexpectedOf(row)
+    return {
+      topic,
+      partition: Number(row.log_partition),
+      firstOffset: 0,
+      endOffset: 0,
+      committedOffset: 0,
+      rows: count,
+      deadLetters: 0,
+      missing: 0,
+      repeated: 0,
+      unexpected: count,
+      missingOffsets: [],
+      repeatedOffsets: [],
+      unexpectedOffsets: offsets,
+    }
+  })
+}
+
+/** Where the events of a pipeline's topic ($1) are kept: in its archive, or as dead letters of its task. */
+function keptRows({ topic, readDeadLetter }: AnyPipeline): string {
+  const letters = `SELECT log_partition, log_offset, true AS dead_letter FROM dead_letter
+    WHERE log_topic = $1`
+  if (readDeadLetter !== undefined) return letters
+  return `SELECT log_partition, log_offset, false AS dead_letter FROM ${topic.archive.name}
+    UNION ALL ${letters}`
+}
+
+interface Unexpected {
+  readonly count: number
+  readonly offsets: readonly number[]
+}
+
+function unexpectedOf(row: SqlRow | undefined): Unexpected {
+  const offsets = Array.isArray(row?.offsets) ? row.offsets.map(Number) : []
+  return { count: Number(row?.count ?? 0), offsets }
 }
 
 async function committedOf(
@@ -116,14 +199,8 @@ async function* archivedOffsets(
   partition: number,
   toOffset: number,
 ): AsyncIterable<readonly ArchivedOffset[]> {
-  const letters = `SELECT log_offset, true AS dead_letter FROM dead_letter
-    WHERE log_topic = $1 AND log_partition = $2 AND log_offset < $3`
-  const events = `SELECT log_offset, false AS dead_letter FROM ${pipeline.topic.archive.name}
-    WHERE log_partition = $2 AND log_offset < $3`
-  const sql =
-    pipeline.readDeadLetter === undefined
-      ? `${events} UNION ALL ${letters} ORDER BY log_offset`
-      : `${letters} ORDER BY log_offset`
+  const sql = `SELECT log_offset, dead_letter FROM (${keptRows(pipeline)}) AS kept
+    WHERE log_partition = $2 AND log_offset < $3 ORDER BY log_offset`
   const batches = database.stream(sql, [topic, partition, toOffset], { batchRows: ROWS_AT_A_TIME })
   for await (const rows of batches) {
     yield rows.map((row) => ({
@@ -157,6 +234,7 @@ class Tally {
   unexpected = 0
   readonly missingOffsets: number[] = []
   readonly repeatedOffsets: number[] = []
+  readonly unexpectedOffsets: number[] = []
   readonly #logStart: number
   #last = -1
 
@@ -181,6 +259,12 @@ class Tally {
     this.missing++
     if (this.missingOffsets.length < MAX_LISTED_OFFSETS) this.missingOffsets.push(offset)
   }
+
+  areUnexpected({ count, offsets }: Unexpected): void {
+    this.unexpected += count
+    const room = MAX_LISTED_OFFSETS - this.unexpectedOffsets.length
+    this.unexpectedOffsets.push(...offsets.slice(0, room))
+  }
 }
 
 async function compare(
@@ -200,7 +284,7 @@ async function compare(
         next = await logged.next()
       }
       if (next.done !== true && next.value === row.offset) next = await logged.next()
-      else tally.unexpected++
+      else tally.areUnexpected({ count: 1, offsets: [row.offset] })
     }
     seen += batch.length
     progress(seen)

@@ -50,6 +50,8 @@ export function compileRule(
     if (!result.ok) return failed({ rule: definition.name, field, message: result.error })
     compiled[field] = result.value
   }
+  const unknown = unknownField(definition, vocabulary)
+  if (unknown !== undefined) return failed({ rule: definition.name, ...unknown })
   const { when, resolveWhen, peak } = compiled
   return ok({
     definition,
@@ -57,6 +59,25 @@ export function compileRule(
     resolveWhen: resolveWhen && ((input) => holds(resolveWhen, input)),
     peak: peak && ((input) => score(peak, input)),
   })
+}
+
+/** Fields that an alert would show as empty for ever. */
+function unknownField(
+  { fields, instanceField, severityField }: RuleDefinition,
+  { event, derived }: RuleVocabulary,
+): Pick<RuleProblem, 'field' | 'message'> | undefined {
+  const known = [...event, ...derived]
+  const named = [
+    ...fields.map((name) => ({ field: 'fields', name })),
+    ...[instanceField].map((name) => ({ field: 'instanceField', name })),
+    ...[severityField].map((name) => ({ field: 'severityField', name })),
+  ]
+  const wrong = named.find(({ name }) => name !== undefined && !known.includes(name))
+  if (wrong === undefined) return undefined
+  return {
+    field: wrong.field,
+    message: `${wrong.name} does not exist; there are ${known.join(', ')}.`,
+  }
 }
 
 type Evaluate = (input: RuleInput) => unknown

@@ -2,6 +2,7 @@
 
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
+import type { Domain } from '../../domains/domain.ts'
 import { PlatformError } from '../../kernel/errors.ts'
 import { type EpochMs, parseInstant } from '../../kernel/time.ts'
 import { parseRuleFile, withRules } from '../../rules/rule-file.ts'
@@ -84,28 +85,39 @@ async function pipelineFor(flags: ReplayFlags): Promise<AnyPipeline> {
     )
   }
   const rules =
-    flags.rules === undefined ? domain.rules : await rulesFrom(flags.rules, domain.rules)
-  let pipelines: readonly AnyPipeline[]
-  try {
-    pipelines = domain.pipelinesWith(rules)
-  } catch (error) {
-    throw error instanceof PlatformError ? new UsageError(error.message) : error
-  }
-  const found = pipelines.find(({ topic }) => topic.name === flags.topic)
+    flags.rules === undefined ? domain.rules : await rulesFrom(flags.rules, domain, flags)
+  const found = domain.pipelinesWith(rules).find(({ topic }) => topic.name === flags.topic)
   if (found === undefined) throw new UsageError(`no pipeline reads "${flags.topic}".`)
   return found
 }
 
+/** Each rule of the file is tried by itself, so that what is wrong is said of the right line. */
 async function rulesFrom(
   file: string,
-  builtIn: Parameters<typeof withRules>[0],
+  domain: Domain,
+  { topic }: ReplayFlags,
 ): Promise<ReturnType<typeof withRules>> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     throw new UsageError(`cannot read ${file}: ${error instanceof Error ? error.message : error}`)
   })
   const parsed = parseRuleFile(text)
   if (!parsed.ok) throw new UsageError(`${file}: ${parsed.error}`)
-  return withRules(builtIn, parsed.value)
+  const { rules, disabled, lines } = parsed.value
+  const refuse = (name: string, why: string): UsageError =>
+    new UsageError(`${file}: line ${lines.get(name)}: ${why}`)
+  for (const rule of rules) {
+    if (rule.topic !== topic) {
+      throw refuse(rule.name, `rule "${rule.name}" is about ${rule.topic}, not about ${topic}.`)
+    }
+    try {
+      domain.pipelinesWith([rule])
+    } catch (error) {
+      throw error instanceof PlatformError ? refuse(rule.name, error.message) : error
+    }
+  }
+  const absent = disabled.find((name) => !domain.rules.some((rule) => rule.name === name))
+  if (absent !== undefined) throw refuse(absent, `there is no rule "${absent}" to switch off.`)
+  return withRules(domain.rules, parsed.value)
 }
 
 function instant(flag: string, text: string | undefined, fallback: EpochMs): EpochMs {

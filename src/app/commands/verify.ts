@@ -62,7 +62,8 @@ function report(audits: readonly PartitionAudit[], clean: boolean): string {
     'repeated',
     'unexpected',
   ]
-  const rows = audits.map((audit) => [
+  const shown = audits.filter((audit) => !isEmpty(audit))
+  const rows = shown.map((audit) => [
     audit.topic,
     audit.partition,
     audit.firstOffset,
@@ -74,18 +75,41 @@ function report(audits: readonly PartitionAudit[], clean: boolean): string {
     audit.repeated,
     audit.unexpected,
   ])
-  const waiting = audits.reduce((sum, each) => sum + each.endOffset - each.committedOffset, 0)
-  const faults = audits
-    .filter(
-      ({ missingOffsets, repeatedOffsets }) => missingOffsets.length + repeatedOffsets.length > 0,
-    )
-    .map(
-      (audit) =>
-        `${audit.topic}/${audit.partition}: missing ${audit.missingOffsets.join(', ') || 'none'}; ` +
-        `repeated ${audit.repeatedOffsets.join(', ') || 'none'}\n`,
-    )
+  const waiting = audits.reduce((sum, { endOffset, committedOffset }) => {
+    return sum + Math.max(0, endOffset - committedOffset)
+  }, 0)
   const verdict = clean
     ? `Clean: every committed event is archived exactly once; ${waiting.toLocaleString('en')} on their way.`
     : 'Not clean: the archive does not match the log.'
-  return `${table(headers, rows)}\n${faults.join('')}${verdict}\n`
+  const lines = [
+    ...(shown.length === 0 ? [] : [table(headers, rows)]),
+    ...emptyLine(audits.length - shown.length),
+    ...shown.flatMap(faults),
+    verdict,
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+/** Nothing was ever in it, and nothing claims to have been. */
+function isEmpty({ endOffset, rows, deadLetters, missing, unexpected }: PartitionAudit): boolean {
+  return endOffset + rows + deadLetters + missing + unexpected === 0
+}
+
+function emptyLine(partitions: number): readonly string[] {
+  if (partitions === 0) return []
+  return [`${partitions} ${partitions === 1 ? 'partition' : 'partitions'} without any event`]
+}
+
+/** Offsets by kind of fault; the counts stand in the table. */
+function faults(audit: PartitionAudit): readonly string[] {
+  const kinds = [
+    ['missing', audit.missingOffsets, audit.missing],
+    ['repeated', audit.repeatedOffsets, audit.repeated],
+    ['unexpected', audit.unexpectedOffsets, audit.unexpected],
+  ] as const
+  return kinds.flatMap(([kind, offsets, count]) => {
+    if (count === 0) return []
+    const more = count > offsets.length ? ` and ${count - offsets.length} more` : ''
+    return [`${audit.topic}/${audit.partition}: ${kind} ${offsets.join(', ')}${more}`]
+  })
 }
