@@ -458,7 +458,12 @@ lat: {cel: 'double(row.lat)'}`).replace(
         const result = mapper.map(rowOf(cells))
         if (result.kind !== 'event') return
         const again: unknown = JSON.parse(JSON.stringify(result.event))
-        deepEqual(again, { ...result.event })
+        // JSON has one zero; a row's −0 arrives as that.
+        const said = Object.entries(result.event).map(([name, value]) => [
+          name,
+          value === 0 ? 0 : value,
+        ])
+        deepEqual(again, Object.fromEntries(said))
       },
     ),
     { numRuns: 2_000 },
