@@ -1,7 +1,7 @@
-import { equal, match } from 'node:assert/strict'
+import { equal, match, ok } from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { test } from 'node:test'
-import { requireOrSkip } from './requirements.ts'
+import { requireOrSkip, sharedDataOrSkip } from './requirements.ts'
 
 const MODULE = new URL('./requirements.ts', import.meta.url)
 
@@ -34,4 +34,16 @@ test('a missing tool fails the test where everything is required', () => {
   const { status, stdout } = runNeeding(false, 'all')
   equal(status, 1)
   match(String(stdout), /needs the tool: it is not installed/)
+})
+
+test('a test of data that is not beside the checkout is skipped, even where everything is required', (t) => {
+  const said: string[] = []
+  const context = {
+    ...t,
+    diagnostic: (text: string) => said.push(text),
+    skip: (text: string) => said.push(text),
+  }
+  equal(sharedDataOrSkip(context, 'no-such-set/file.csv'), undefined)
+  equal(said.length, 2)
+  ok(said.every((text) => text.includes('no-such-set')))
 })

@@ -1,11 +1,11 @@
 // The report as PDF, read back from the file: what stands on the paper, and that nothing grows without end.
 
 import assert from 'node:assert/strict'
-import { existsSync, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { type PdfPage, pdfPages } from '../../test/pdf-text.ts'
-import { requireOrSkip } from '../../test/requirements.ts'
+import { sharedDataOrSkip } from '../../test/requirements.ts'
 import { systemClock } from '../adapters/clock/system-clock.ts'
 import { builtInProfiles, findProfile } from '../domains/cold-chain/profiles.ts'
 import {
@@ -23,10 +23,6 @@ import { printable, spanText } from './report-words.ts'
 
 const START_MS = Date.UTC(2026, 0, 1)
 const GENERATED_AT_MS = Date.UTC(2026, 0, 31, 12, 5)
-const LOGGER_LEG = new URL(
-  '../../../shared/data/cold-chain-logger-leg-2021/readings.csv',
-  import.meta.url,
-)
 const printer = createReportPrinter(systemClock())
 
 interface Case {
@@ -81,9 +77,9 @@ const reading = (minute: number, temperatureC: number, zone: string | null = nul
 })
 
 test('the real logger leg on paper has the facts that are known of it', async (t) => {
-  const there = existsSync(LOGGER_LEG)
-  if (!requireOrSkip(t, 'the logger leg', there, 'the folder shared/data is not here')) return
-  const readings = readFileSync(LOGGER_LEG, 'utf8')
+  const file = sharedDataOrSkip(t, 'cold-chain-logger-leg-2021/readings.csv')
+  if (file === undefined) return
+  const readings = readFileSync(file, 'utf8')
     .trim()
     .split('\n')
     .slice(1)

@@ -43,10 +43,12 @@ function deployment() {
       readonly log?: Partial<Log>
       readonly store?: Partial<CheckpointStore>
       failPut?: boolean
+      failTell?: boolean
     } = {},
   ) => {
     const stop = new AbortController()
     let failPut = more.failPut === true
+    let failTell = more.failTell === true
     const runner = new TaskRunner({
       pipeline,
       topic: 'probes',
@@ -62,6 +64,10 @@ function deployment() {
           shown.push(...entries)
         },
         async publishAlerts(alerts) {
+          if (failTell) {
+            failTell = false
+            throw new PlatformError('views-unavailable', 'No.', { retry: 'later' })
+          }
           for (const alert of alerts) told.push({ atMs: clock.nowMs(), alert })
         },
       },
@@ -384,6 +390,24 @@ test('views that could not be put are put again', async () => {
     assert.deepEqual(
       world.shown.map(({ key }) => key),
       ['p0'],
+    )
+    stop()
+    await ended
+  })
+})
+
+test('an alert that could not be told is told again, and those that follow come after it', async () => {
+  const world = deployment()
+  await world.during(async () => {
+    const { ended, stop } = world.start(0, { failTell: true })
+    world.send(0, 'p0', 70)
+    await world.clock.sleep(100)
+    assert.deepEqual(world.told.length, 0)
+    world.send(0, 'p0', 80)
+    await world.clock.sleep(3 * SECOND_MS)
+    assert.deepEqual(
+      world.told.map(({ alert }) => alert.revision),
+      [1, 2],
     )
     stop()
     await ended

@@ -2,6 +2,7 @@
 // behind. It claims its partition, restores it, and goes on until it is stopped or fenced.
 
 import { type DurationMs, type EpochMs, MINUTE_MS, SECOND_MS } from '../kernel/time.ts'
+import type { Alert } from '../ports/alert.ts'
 import type { CheckpointStore, TaskId } from '../ports/checkpoint-store.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
@@ -24,8 +25,10 @@ export const STOP_PATIENCE_MS: DurationMs = 5 * SECOND_MS
 /** Views of a task are put at most this often, and at most so many keys a time. */
 export const VIEW_INTERVAL_MS: DurationMs = 50
 export const VIEW_BATCH_KEYS = 100
-/** Views that could not be put wait so long. */
-export const VIEW_RETRY_MS: DurationMs = SECOND_MS
+/** What the speed layer did not take waits so long. */
+export const SPEED_RETRY_MS: DurationMs = SECOND_MS
+/** Alerts that wait to be told again; beyond it the oldest are only in the database. */
+export const MAX_UNTOLD_ALERTS = 1_000
 /** A snapshot is due after so many records or so long, if it then costs at most a tenth of the time. */
 export const SNAPSHOT_RECORDS = 100_000
 export const SNAPSHOT_INTERVAL_MS: DurationMs = MINUTE_MS
@@ -86,6 +89,8 @@ export class TaskRunner {
   #recordsSinceSnapshot = 0
   /** Records below were in the log when the task started: they see what was in force before. */
   #newsFromOffset = 0
+  #untold: readonly Alert[] = []
+  #tellAgainMs: DurationMs = 0
   #broadcastsReadMs: DurationMs = Number.NEGATIVE_INFINITY
   /** Ticks that would end an outage of ours wait until then; null until the task caught up. */
   #ticksFromMs: EpochMs | null = null
@@ -191,6 +196,7 @@ export class TaskRunner {
       const output = this.#task.process(batch.records, batch.nextOffset, inputs)
       this.#hand(queue, output, startedMs)
     }
+    this.#publishUntold()
     this.#putViews()
     this.#snapshotWhenDue(queue)
     // Other tasks, the database and the doors get their turn between two batches.
@@ -240,19 +246,29 @@ export class TaskRunner {
   #hand(queue: CommitQueue, output: BatchOutput, startedMs: DurationMs): void {
     const { clock, observer } = this.#options
     // Time alone could still be overtaken by a record on its way: what it decides is recorded first.
-    const tell = (): void => this.#publish(output)
+    const tell = (): void => this.#publish(output.alerts)
     if (!output.causedByTick) tell()
     queue.add(output, output.causedByTick ? tell : null)
     this.#recordsSinceSnapshot += output.toOffset - output.fromOffset
     observer.batchProcessed(this.id, output, clock.monotonicMs() - startedMs)
   }
 
-  #publish(output: BatchOutput): void {
-    if (output.alerts.length === 0) return
-    const { speedLayer, observer } = this.#options
-    speedLayer
-      .publishAlerts(output.alerts)
-      .catch((error: unknown) => observer.publishFailed(this.id, error))
+  /** Tells at once. What the speed layer did not take is told again, so that a short failure of it loses no warning. */
+  #publish(alerts: readonly Alert[]): void {
+    const telling = [...this.#untold, ...alerts]
+    if (telling.length === 0) return
+    const { speedLayer, observer, clock } = this.#options
+    this.#untold = []
+    speedLayer.publishAlerts(telling).catch((error: unknown) => {
+      observer.publishFailed(this.id, error)
+      this.#untold = [...telling, ...this.#untold].slice(-MAX_UNTOLD_ALERTS)
+      this.#tellAgainMs = clock.monotonicMs() + SPEED_RETRY_MS
+    })
+  }
+
+  #publishUntold(): void {
+    if (this.#untold.length === 0) return
+    if (this.#options.clock.monotonicMs() >= this.#tellAgainMs) this.#publish([])
   }
 
   #putViews(): void {
@@ -265,7 +281,7 @@ export class TaskRunner {
     speedLayer.put(entries).catch((error: unknown) => {
       observer.publishFailed(this.id, error)
       this.#task.showAgain(entries)
-      this.#viewsPutMs = clock.monotonicMs() + VIEW_RETRY_MS
+      this.#viewsPutMs = clock.monotonicMs() + SPEED_RETRY_MS
     })
   }
 

@@ -81,8 +81,8 @@ test('an alert that an earlier event turns out to have opened keeps its id', () 
   assert.equal(new Set(crank.outputs.flatMap(({ alerts }) => alerts.map(({ id }) => id))).size, 1)
 })
 
-test('an alert that never was is withdrawn, and goes on with its revisions where it comes back', () => {
-  const { send, episodes, crank } = machine()
+test('an alert that never was is withdrawn, as if it had ended when it began', () => {
+  const { send, episodes } = machine()
   send(0)
   send(1, { level: 31 })
   send(10, { level: 31 })
@@ -91,19 +91,33 @@ test('an alert that never was is withdrawn, and goes on with its revisions where
   ])
   send(5, { level: 0, arrivalS: 11 })
   assert.deepEqual(episodes('held'), [{ from: 1, to: 1, count: 2, revision: 2, withdrawn: true }])
-  send(3, { level: 31, arrivalS: 12 })
-  send(20, { level: 31 })
-  assert.deepEqual(
-    episodes('held').map(({ from, withdrawn }) => [from, withdrawn]),
-    [
-      [1, true],
-      [10, false],
-    ],
-  )
-  const ids = crank.outputs.flatMap(({ alerts }) =>
-    alerts.map(({ id, revision }) => `${id} ${revision}`),
-  )
-  assert.equal(new Set(ids).size, ids.length)
+})
+
+test('a withdrawn alert that comes back goes on with its revisions', () => {
+  const { send, episodes } = machine()
+  for (const [atS, level] of [
+    [-45, 0],
+    [-14, 0],
+    [0, 31],
+    [8, 31],
+    [20, 0],
+    [25, 0],
+    [30, 31],
+    [38, 31],
+  ] as const) {
+    send(atS, { level })
+  }
+  const second = () => episodes('held').find(({ from }) => from === 30)
+  assert.deepEqual(second(), { from: 30, to: null, count: 2, revision: 1, withdrawn: false })
+  // Now the first one was not over long enough to end.
+  send(22, { level: 31, arrivalS: 39 })
+  assert.deepEqual([second()?.revision, second()?.withdrawn], [2, true])
+  // The past that is kept moves on, but not beyond it.
+  send(51, { level: 31 })
+  send(52, { level: 31 })
+  // And now it was.
+  send(29.5, { level: 0, arrivalS: 53 })
+  assert.deepEqual(second(), { from: 30, to: null, count: 4, revision: 3, withdrawn: false })
 })
 
 test('an alert that a late event parts becomes two, with ids of their own', () => {

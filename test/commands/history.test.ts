@@ -2,21 +2,17 @@
 // simulated trucks whose events come late, twice, out of order, or bad. Then somebody meddles with the archive.
 
 import assert from 'node:assert/strict'
-import { existsSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { systemClock } from '../../src/adapters/clock/system-clock.ts'
 import { connectDatabase, type PostgresDatabase } from '../../src/adapters/postgres/database.ts'
 import { startEmbeddedPostgres } from '../../src/adapters/postgres/embedded-server.ts'
 import type { PartitionAudit } from '../../src/app/verify.ts'
 import { silentLogger } from '../postgres-server.ts'
 import { runCommand, startProgram, temporaryDataDir } from '../program.ts'
-import { requireOrSkip } from '../requirements.ts'
+import { sharedDataOrSkip } from '../requirements.ts'
 
-const LOGGER = fileURLToPath(
-  new URL('../../../shared/data/cold-chain-logger-leg-2021/readings.csv', import.meta.url),
-)
 const EVENTS = 20_000
 const FAULTS = 'late,duplicate,disorder,bad'
 const TOPIC = 'truck-readings'
@@ -181,12 +177,12 @@ test('a history of faults is verified, replayed, and meddling with it is noticed
 })
 
 test('the real logger file is verified and replayed', async (t) => {
-  const there = existsSync(LOGGER)
-  if (!requireOrSkip(t, 'the logger leg', there, 'the folder shared/data is not here')) return
+  const file = sharedDataOrSkip(t, 'cold-chain-logger-leg-2021/readings.csv')
+  if (file === undefined) return
   const dataDir = temporaryDataDir(t)
   const program = await startProgram(dataDir)
   const flags = ['--mapping', 'cold-chain-logger', '--to', program.address, '--json']
-  const imported = await runCommand(['import', LOGGER, ...flags])
+  const imported = await runCommand(['import', file, ...flags])
   assert.equal(imported.code, 0, imported.stderr)
   assert.equal(JSON.parse(imported.stdout).accepted, 64)
   await untilDrained(program.address)

@@ -14,7 +14,7 @@ export interface Plant {
   readonly story: string
   readonly edits: readonly Edit[]
   /** Which checks must notice; the simulation where none is named. */
-  readonly noticedBy?: 'properties'
+  readonly noticedBy?: 'properties' | 'examples'
 }
 
 const DATABASE = 'test/simulation/simulated-database.ts'
@@ -298,7 +298,7 @@ export const plants: readonly Plant[] = [
   },
   {
     name: 'revision-forgotten',
-    noticedBy: 'properties',
+    noticedBy: 'examples',
     story: 'an alert that a late event brings back starts at revision 1 again',
     edits: [
       {
@@ -323,7 +323,7 @@ export const plants: readonly Plant[] = [
   {
     name: 'same-id-twice',
     story: 'two alerts that a late event parts keep one id',
-    noticedBy: 'properties',
+    noticedBy: 'examples',
     edits: [
       {
         file: 'src/streams/episode.ts',

@@ -12,6 +12,7 @@ const long = process.env.OUTRIDER_SIMULATION === 'long'
 const run = fileURLToPath(new URL('run.ts', import.meta.url))
 const planted = fileURLToPath(new URL('planted.ts', import.meta.url))
 const properties = fileURLToPath(new URL('properties.test.ts', import.meta.url))
+const examples = fileURLToPath(new URL('../../src/streams/task.test.ts', import.meta.url))
 /** Child processes at a time. */
 const AT_ONCE = 2
 
@@ -88,8 +89,9 @@ test('bugs planted on purpose are noticed, every one', async (t) => {
 })
 
 function trialOf({ name, noticedBy }: Plant): Promise<Ended> {
-  if (noticedBy === 'properties') {
-    return start(['--import', planted, '--test', properties], { OUTRIDER_PLANT: name })
+  if (noticedBy !== undefined) {
+    const file = noticedBy === 'properties' ? properties : examples
+    return start(['--import', planted, '--test', file], { OUTRIDER_PLANT: name })
   }
   return start([run, '--plant', name, '--seeds', '300', '--points', '8'])
 }

@@ -1,10 +1,8 @@
 import { deepEqual, equal, ok, rejects } from 'node:assert/strict'
-import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { fileURLToPath } from 'node:url'
 import { gzipSync } from 'node:zlib'
 import {
   eventIds,
@@ -12,7 +10,7 @@ import {
   mappingOf,
   startImportServer,
 } from '../../../test/faults/import-under-test.ts'
-import { requireOrSkip } from '../../../test/requirements.ts'
+import { sharedDataOrSkip } from '../../../test/requirements.ts'
 import { systemClock } from '../../adapters/clock/system-clock.ts'
 import type { Mapping } from '../mapping.ts'
 import { findMapping } from '../mapping-library.ts'
@@ -94,16 +92,13 @@ const counts = ({ accepted, rejected, skipped, settled }: ImportReport) => [
   settled.duplicates,
 ]
 
-const DATA = fileURLToPath(
-  new URL('../../../../shared/data/cold-chain-logger-leg-2021/readings.csv', import.meta.url),
-)
-
 test('the file of the real logger gives 64 accepted readings, and 64 repeats the second time', async (t) => {
-  if (!requireOrSkip(t, 'the logger data', existsSync(DATA), `${DATA} is not there`)) return
+  const file = sharedDataOrSkip(t, 'cold-chain-logger-leg-2021/readings.csv')
+  if (file === undefined) return
   const source = await findMapping('cold-chain-logger')
   ok(source.ok)
   const mapping = mappingOf(source.value.text)
-  deepEqual(counts(await run(DATA, mapping)), [64, 0, 0, 0])
+  deepEqual(counts(await run(file, mapping)), [64, 0, 0, 0])
   const readings = (await server.events()).map(({ value }) =>
     JSON.parse(Buffer.from(value).toString()),
   )
@@ -114,7 +109,7 @@ test('the file of the real logger gives 64 accepted readings, and 64 repeats the
   )
   equal(readings.filter(({ temperatureC }) => temperatureC > 25).length, 14)
   equal(Math.max(...readings.map(({ temperatureC }) => temperatureC)), 27)
-  deepEqual(counts(await run(DATA, mapping)), [64, 0, 0, 64])
+  deepEqual(counts(await run(file, mapping)), [64, 0, 0, 64])
 })
 
 test('CSV and NDJSON, plain and compressed, give the same events', async () => {
