@@ -53,9 +53,8 @@ export function optionsForTest(change: Partial<ServerOptions> = {}): ServerOptio
     clock: systemClock(),
     logger: collectingLogger([]),
     database: absentDatabase,
-    views: createMemoryViews(),
+    views: createMemoryViews('run1'),
     metrics: createMetrics(),
-    runId: 'run1',
     version: '0.0.0',
     adminToken: null,
     publicUrl: null,
@@ -79,7 +78,7 @@ export function optionsForTest(change: Partial<ServerOptions> = {}): ServerOptio
 }
 
 export async function startApiServer(change: Partial<ServerOptions> = {}): Promise<ApiServer> {
-  const views = createMemoryViews()
+  const views = createMemoryViews('run1')
   const metrics = createMetrics()
   const logged: LogLine[] = []
   const app = createServer(

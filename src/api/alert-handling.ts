@@ -1,15 +1,10 @@
 // What people did about the open alerts, held beside the live feed, so that every alert on it is whole.
 // Postgres is the truth; where it does not answer the feed goes on with what is known.
 
+import type { Handling } from '../ports/alert.ts'
+
 /** Open alerts with an acknowledgement or an assignee; the oldest is forgotten first. */
 export const MAX_HANDLED_ALERTS = 100_000
-
-export interface Handling {
-  /** ISO 8601. */
-  readonly acknowledgedAt: string | null
-  readonly acknowledgedBy: string | null
-  readonly assignee: string | null
-}
 
 export const UNHANDLED: Handling = { acknowledgedAt: null, acknowledgedBy: null, assignee: null }
 
@@ -22,6 +17,8 @@ export interface HandlingOverlay {
   forget(alertId: string): void
   /** Reads it once; a failed read is tried again by the next call. Never rejects. */
   load(): Promise<void>
+  /** Forgets everything; the next `load` reads it again. */
+  clear(): void
 }
 
 export function createHandlingOverlay(
@@ -51,6 +48,10 @@ export function createHandlingOverlay(
     of: (id) => known.get(id) ?? UNHANDLED,
     set,
     forget: (id) => known.delete(id),
+    clear() {
+      known.clear()
+      loading = undefined
+    },
     load() {
       loading ??= read()
       return loading

@@ -2,8 +2,7 @@
 
 import { type Static, Type } from '@sinclair/typebox'
 import { toIso } from '../kernel/time.ts'
-import type { Alert } from '../ports/alert.ts'
-import type { Handling } from './alert-handling.ts'
+import type { Alert, Handling } from '../ports/alert.ts'
 import { instant, nullable, text } from './schemas.ts'
 
 export const severitySchema = Type.Union([

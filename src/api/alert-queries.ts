@@ -1,7 +1,7 @@
 // Alerts in Postgres: the record of what the engine found, and what people did about it.
 
+import type { Handling } from '../ports/alert.ts'
 import type { Database, SqlRow } from '../ports/database.ts'
-import type { Handling } from './alert-handling.ts'
 import type { AlertDocument } from './alert-json.ts'
 import { decodeCursor, encodeCursor, pageOf } from './cursor.ts'
 import { Conditions, epochMsOf, isoOf, isoOrNull, textOrNull } from './sql-values.ts'

@@ -6,7 +6,7 @@
 export const MAX_GONE_SLOTS = 10_000
 
 export interface Message {
-  /** Grows by one with every message of this run. */
+  /** Grows; messages that came together have the same. */
   readonly sequence: number
   readonly view: string
   readonly key: string
@@ -40,14 +40,14 @@ export class SlotTable {
     return this.#slots[index]
   }
 
-  of(view: string, key: string): Message | undefined {
-    const index = this.#indexes.get(nameOf(view, key))
+  of(entity: Pick<Message, 'view' | 'tenantId' | 'key'>): Message | undefined {
+    const index = this.#indexes.get(nameOf(entity))
     return index === undefined ? undefined : this.#slots[index]
   }
 
   /** Replaces the message of the key, and returns its slot. */
   put(message: Message): number {
-    const name = nameOf(message.view, message.key)
+    const name = nameOf(message)
     const index = this.#indexes.get(name) ?? this.#free.pop() ?? this.#slots.length
     this.#indexes.set(name, index)
     this.#slots[index] = message
@@ -60,7 +60,7 @@ export class SlotTable {
     if (this.#gone.length <= MAX_GONE_SLOTS) return
     const oldest = this.#gone.shift()
     if (oldest === undefined) return
-    const name = nameOf(oldest.view, oldest.key)
+    const name = nameOf(oldest)
     const index = this.#indexes.get(name)
     // The key may have come back since.
     if (index === undefined || this.#slots[index] !== oldest) return
@@ -71,8 +71,8 @@ export class SlotTable {
   }
 }
 
-function nameOf(view: string, key: string): string {
-  return `${view}\n${key}`
+function nameOf({ view, tenantId, key }: Pick<Message, 'view' | 'tenantId' | 'key'>): string {
+  return `${view}\n${tenantId}\n${key}`
 }
 
 const WORD_BITS = 32

@@ -7,8 +7,8 @@ import type { ServerResponse } from 'node:http'
 import { toIso } from '../kernel/time.ts'
 import type { Alert } from '../ports/alert.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { FeedMessage, ViewEntry, Views } from '../ports/views.ts'
-import { createHandlingOverlay, type Handling, type HandlingSource } from './alert-handling.ts'
+import type { FeedMessage, FeedPosition, HandledAlert, ViewEntry, Views } from '../ports/views.ts'
+import { createHandlingOverlay, type HandlingSource } from './alert-handling.ts'
 import { alertJson } from './alert-json.ts'
 import { DirtySlots, type Message, SlotTable } from './feed-slots.ts'
 
@@ -28,6 +28,9 @@ const SLICE_BYTES = 64 * 1024
 export const METRIC_INTERVAL_MS = 2_000
 /** A snapshot does not wait longer for acknowledgements from the database. */
 const HANDLING_WAIT_MS = 500
+/** A client may come from a process that is ahead of this one; it waits so long for the messages it had. */
+const CATCH_UP_MS = 500
+const CATCH_UP_CHECK_MS = 10
 /** Views whose entities from before this run are read in; a made-up name costs no more than a look. */
 const MAX_LOADED_VIEWS = 100
 
@@ -40,8 +43,6 @@ export interface LiveMetric {
 export interface LiveFeedOptions {
   readonly views: Views
   readonly clock: Clock
-  /** Names this run of the feed; message numbers of another run mean nothing here. */
-  readonly runId: string
   readonly handling: HandlingSource
   readonly metric: () => Promise<LiveMetric>
   readonly onStreams: (open: number) => void
@@ -60,14 +61,6 @@ export interface LiveFeed {
   readonly isFull: boolean
   /** Sends to a response whose head is written, until either side ends it. */
   attach(response: ServerResponse, request: StreamRequest): void
-  /** Tells everybody that an alert's acknowledgement or assignee changed. `json` is its whole document. */
-  alertHandled(alert: {
-    readonly id: string
-    readonly tenantId: string
-    readonly isResolved: boolean
-    readonly json: string
-    readonly handling: Handling
-  }): void
   /** Ends every stream. */
   close(): void
 }
@@ -97,28 +90,60 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   const overlay = createHandlingOverlay(options.handling, options.onError)
   const ended = new AbortController()
   const loadedViews = new Map<string, Promise<void>>()
-  let lastSequence = 0
+  let position = views.position()
+  /** What came before is known as a whole only: nobody can go on from there. */
+  let baseSequence = position.sequence
   let flushing = false
 
   // A stream that was not yet told that a key is gone would never learn it: it starts anew instead.
-  const alerts: SlotTable = new SlotTable((index) => cutOffWhere((one) => one.alerts.has(index)))
-  const entities: SlotTable = new SlotTable((index) =>
-    cutOffWhere((one) => one.entities.has(index)),
-  )
+  const alertTable = (): SlotTable =>
+    new SlotTable((index) => cutOffWhere((one) => one.alerts.has(index)))
+  const entityTable = (): SlotTable =>
+    new SlotTable((index) => cutOffWhere((one) => one.entities.has(index)))
+  let alerts = alertTable()
+  let entities = entityTable()
 
-  const put = (content: Content): { readonly message: Message; readonly slot: number } => {
-    lastSequence += 1
-    const message = { sequence: lastSequence, ...content }
+  const put = (
+    content: Content,
+    sequence: number,
+  ): { readonly message: Message; readonly slot: number } => {
+    const message = { sequence, ...content }
     const table = content.view === 'alerts' ? alerts : entities
     return { message, slot: table.put(message) }
   }
 
-  const unsubscribe = views.subscribe((messages) => {
-    announce(messages.map((message) => put(contentOf(message))))
+  const unsubscribe = views.subscribe((messages, at) => {
+    if (at.feed !== position.feed) baseSequence = at.sequence - 1
+    position = at
+    if (messages.some(({ type }) => type === 'gap')) beginAnew()
+    announce(
+      messages.flatMap((message) => contentOf(message) ?? []).map((each) => put(each, at.sequence)),
+    )
   })
 
-  const contentOf = (message: FeedMessage): Content =>
-    message.type === 'entity' ? entityContent(message.entry) : alertContentOf(message.alert)
+  /** Messages are missing, so that no stream can go on: its client comes again and gets everything. */
+  const beginAnew = (): void => {
+    baseSequence = position.sequence
+    alerts = alertTable()
+    entities = entityTable()
+    loadedViews.clear()
+    overlay.clear()
+    for (const stream of streams) {
+      detach(stream)
+      stream.response.end()
+    }
+  }
+
+  const contentOf = (message: FeedMessage): Content | undefined => {
+    if (message.type === 'entity') return entityContent(message.entry)
+    if (message.type === 'alert') return alertContentOf(message.alert)
+    return message.type === 'handled' ? handledContent(message.alert) : undefined
+  }
+
+  const handledContent = (alert: HandledAlert): Content => {
+    if (!alert.isResolved) overlay.set(alert.id, alert.handling)
+    return alertContent(alert)
+  }
 
   const alertContentOf = (alert: Alert): Content => {
     const { id, tenantId } = alert
@@ -191,7 +216,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   }
 
   /** Everything up to here was sent, so that a client may go on from this number. */
-  const numbered = (chunk: string): string => `id: ${options.runId}-${lastSequence}\n${chunk}`
+  const numbered = (chunk: string): string => `id: ${position.feed}-${position.sequence}\n${chunk}`
 
   /** In the order of their urgency. What is taken is sent. */
   const nextPiece = (stream: Stream): string | undefined =>
@@ -263,7 +288,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   const start = async (stream: Stream, lastEventId: string | undefined): Promise<void> => {
     await Promise.race([overlay.load(), clock.sleep(HANDLING_WAIT_MS, ended.signal)])
     await Promise.all([...stream.views].map(loadView))
-    const since = resumePoint(lastEventId)
+    const since = await resumePoint(lastEventId)
     mark(stream, alerts, stream.alerts, since)
     mark(stream, entities, stream.entities, since)
     stream.resetDue = since === undefined
@@ -291,13 +316,21 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
     }
   }
 
-  const resumePoint = (lastEventId: string | undefined): number | undefined => {
-    const dash = lastEventId?.lastIndexOf('-') ?? -1
-    if (lastEventId === undefined || lastEventId.slice(0, dash) !== options.runId) return undefined
-    const sequence = Number(lastEventId.slice(dash + 1))
-    const oldest = Math.max(alerts.forgottenSequence, entities.forgottenSequence)
-    const known = Number.isSafeInteger(sequence) && sequence >= oldest && sequence <= lastSequence
-    return known ? sequence : undefined
+  const resumePoint = async (lastEventId: string | undefined): Promise<number | undefined> => {
+    const since = parsePosition(lastEventId)
+    if (since === undefined || since.feed !== position.feed) return undefined
+    await caughtUp(since)
+    const oldest = Math.max(baseSequence, alerts.forgottenSequence, entities.forgottenSequence)
+    const known = since.sequence >= oldest && since.sequence <= position.sequence
+    return known && since.feed === position.feed ? since.sequence : undefined
+  }
+
+  const caughtUp = async ({ sequence }: FeedPosition): Promise<void> => {
+    const untilMs = clock.monotonicMs() + CATCH_UP_MS
+    while (sequence > position.sequence && clock.monotonicMs() < untilMs) {
+      await clock.sleep(CATCH_UP_CHECK_MS, ended.signal)
+      if (ended.signal.aborted) return
+    }
   }
 
   /** Reads in, once, what the views held before this feed began to listen. */
@@ -312,13 +345,14 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
 
   const loadAlerts = async (): Promise<void> => {
     for (const alert of await views.openAlerts()) {
-      if (alerts.of('alerts', alert.id) === undefined) put(alertContentOf(alert))
+      const known = alerts.of({ view: 'alerts', tenantId: alert.tenantId, key: alert.id })
+      if (known === undefined) put(alertContentOf(alert), baseSequence)
     }
   }
 
   const loadEntities = async (name: string): Promise<void> => {
     for (const entry of await views.list(name)) {
-      if (entities.of(entry.view, entry.key) === undefined) put(entityContent(entry))
+      if (entities.of(entry) === undefined) put(entityContent(entry), baseSequence)
     }
   }
 
@@ -374,10 +408,6 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
         cutOff(stream)
       })
     },
-    alertHandled({ handling, ...alert }) {
-      if (!alert.isResolved) overlay.set(alert.id, handling)
-      announce([put(alertContent(alert))])
-    },
     close() {
       ended.abort()
       unsubscribe()
@@ -385,6 +415,14 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
       streams.clear()
     },
   }
+}
+
+/** Of a `Last-Event-ID`; undefined where it is not one of ours. */
+function parsePosition(lastEventId: string | undefined): FeedPosition | undefined {
+  const dash = lastEventId?.lastIndexOf('-') ?? -1
+  if (lastEventId === undefined || dash < 0) return undefined
+  const sequence = Number(lastEventId.slice(dash + 1))
+  return Number.isSafeInteger(sequence) ? { feed: lastEventId.slice(0, dash), sequence } : undefined
 }
 
 function concerns(stream: Stream, message: Message): boolean {

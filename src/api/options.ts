@@ -66,8 +66,6 @@ export interface ServerOptions {
   readonly database: Database
   readonly views: Views
   readonly metrics: Metrics
-  /** Different in each run of the program: names the numbering of the live feed. */
-  readonly runId: string
   /** Of the program, for documents that leave it. */
   readonly version: string
   /** Null: no sign-in, this machine only. */

@@ -119,13 +119,12 @@ function listenProblem(error: unknown, place: string): unknown {
 }
 
 function createContext(options: ServerOptions): ApiContext {
-  const { clock, database, logger, metrics, runId, views } = options
+  const { clock, database, logger, metrics, views } = options
   const access = createAccessControl({ clock, adminToken: options.adminToken ?? undefined })
   const feeds = createFeedStatus(clock, options.topicStatus)
   const live = createLiveFeed({
     views,
     clock,
-    runId,
     handling: () => openAlertHandling(database),
     metric: async () => {
       const { lag, eventsPerSecond } = await feeds.summary()

@@ -11,6 +11,7 @@ import type { DatabaseAddress } from '../adapters/postgres/address.ts'
 import { connectDatabase, type PostgresDatabase } from '../adapters/postgres/database.ts'
 import { startEmbeddedPostgres } from '../adapters/postgres/embedded-server.ts'
 import { migrate } from '../adapters/postgres/migrate.ts'
+import { randomRunId } from '../adapters/random/system-random.ts'
 import { createMemoryViews } from '../adapters/views/memory-views.ts'
 import { createMetrics, type Metrics } from '../api/metrics.ts'
 import type { TopicStatus } from '../api/options.ts'
@@ -73,7 +74,7 @@ export async function openPlatform({ settings, logger }: PlatformOptions): Promi
     for (const topic of neededTopics) {
       await log.ensureTopic(topicName(settings, topic), { partitions: settings.partitions })
     }
-    const views = createMemoryViews()
+    const views = createMemoryViews(randomRunId())
     closers.push(() => views.close())
     const metrics = createMetrics()
     views.subscribe((messages) => {

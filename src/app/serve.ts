@@ -4,7 +4,6 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
-import { randomRunId } from '../adapters/random/system-random.ts'
 import { folderReferenceSource } from '../adapters/reference/folder-source.ts'
 import type { DeadLetterReplay, PartStatus, RuleListing, ServerOptions } from '../api/options.ts'
 import { createServer, listen } from '../api/server.ts'
@@ -39,7 +38,6 @@ export async function serve(platform: Platform): Promise<Serving> {
     database,
     views,
     metrics,
-    runId: randomRunId(),
     version: programVersion(),
     adminToken: settings.adminToken,
     publicUrl: settings.publicUrl,

@@ -41,3 +41,11 @@ export interface Alert {
   /** When the event that caused the latest change was received, for latency figures. */
   readonly receivedAtMs: EpochMs
 }
+
+/** What people did about an alert. */
+export interface Handling {
+  /** ISO 8601. */
+  readonly acknowledgedAt: string | null
+  readonly acknowledgedBy: string | null
+  readonly assignee: string | null
+}

@@ -66,15 +66,43 @@ export function viewsContract(name: string, open: () => Promise<ViewsUnderTest>)
     check('a put is read back, JSON unchanged', async ({ views, settle }) => {
       await views.put([entryOf('a', 1, { json: '{"x": 1 }' })])
       await settle()
-      assert.equal((await views.get('things', 'a'))?.json, '{"x": 1 }')
-      assert.equal(await views.get('things', 'b'), undefined)
-      assert.equal(await views.get('others', 'a'), undefined)
+      assert.equal((await views.get('things', 'a', 'default'))?.json, '{"x": 1 }')
+      assert.equal(await views.get('things', 'b', 'default'), undefined)
+      assert.equal(await views.get('others', 'a', 'default'), undefined)
+    })
+
+    check('one key of two tenants is two entities', async ({ views, settle }) => {
+      await views.put([entryOf('a', 5), entryOf('a', 3, { tenantId: 'other' })])
+      await views.publishAlerts([alertOf('1'), alertOf('2', { tenantId: 'other' })])
+      await settle()
+      assert.equal((await views.get('things', 'a', 'default'))?.json, '{"at":5}')
+      assert.equal((await views.get('things', 'a', 'other'))?.json, '{"at":3}')
+      assert.equal((await views.list('things', 'other')).length, 1)
+      assert.equal((await views.list('things')).length, 2)
+      assert.deepEqual(
+        (await views.openAlerts('other')).map(({ id }) => id),
+        ['2'],
+      )
+    })
+
+    check('keys and names may hold anything', async ({ views, settle }) => {
+      const key = 'a\n"\0é/*%d'
+      await views.put([entryOf(key, 1, { tenantId: 'ten ant\n1', json: '{"é":"\\n"}' })])
+      await settle()
+      assert.equal((await views.get('things', key, 'ten ant\n1'))?.json, '{"é":"\\n"}')
+    })
+
+    check('many entries go in one call', async ({ views, settle }) => {
+      const entries = Array.from({ length: 2_500 }, (_, index) => entryOf(`k${index}`, index))
+      await views.put(entries)
+      await settle()
+      assert.equal((await views.list('things')).length, 2_500)
     })
 
     check('an older put and a repeated put change nothing', async ({ views, settle }) => {
       await views.put([entryOf('a', 5), entryOf('a', 4), entryOf('a', 5, { json: '{"no":1}' })])
       await settle()
-      assert.equal((await views.get('things', 'a'))?.json, '{"at":5}')
+      assert.equal((await views.get('things', 'a', 'default'))?.json, '{"at":5}')
     })
 
     check('at the same offset the later tick wins', async ({ views, settle }) => {
@@ -82,7 +110,7 @@ export function viewsContract(name: string, open: () => Promise<ViewsUnderTest>)
       await views.put([entryOf('a', 5, { clockMs: 20, json: '{"silent":true}' })])
       await views.put([entryOf('a', 5, { clockMs: 15, json: '{"no":1}' })])
       await settle()
-      assert.equal((await views.get('things', 'a'))?.json, '{"silent":true}')
+      assert.equal((await views.get('things', 'a', 'default'))?.json, '{"silent":true}')
     })
 
     check('a list is ordered by key and leaves out what is gone', async ({ views, settle }) => {
@@ -91,7 +119,7 @@ export function viewsContract(name: string, open: () => Promise<ViewsUnderTest>)
       await settle()
       const keys = (await views.list('things')).map((entry) => entry.key)
       assert.deepEqual(keys, ['a', 'c'])
-      assert.equal(await views.get('things', 'b'), undefined)
+      assert.equal(await views.get('things', 'b', 'default'), undefined)
     })
 
     check('an older put does not bring back what is gone, a newer one does', async (subject) => {
@@ -115,6 +143,43 @@ export function viewsContract(name: string, open: () => Promise<ViewsUnderTest>)
       await settle()
       const keys = heard.map((message) => message.type === 'entity' && message.entry.key)
       assert.deepEqual(keys, ['a', 'b'])
+    })
+
+    check('messages are numbered, and the position is that of the newest', async (subject) => {
+      const { views, settle } = subject
+      const heard: number[] = []
+      views.subscribe((_, { sequence }) => heard.push(sequence))
+      await views.put([entryOf('a', 1)])
+      await views.put([entryOf('a', 1)])
+      await views.publishAlerts([alertOf('1')])
+      await settle()
+      assert.ok(heard.length === 2 || heard.length === 1, `${heard.length} calls`)
+      assert.deepEqual(
+        heard,
+        [...new Set(heard)].sort((a, b) => a - b),
+      )
+      assert.equal(views.position().sequence, heard.at(-1))
+    })
+
+    check('what people did is told, and told only', async ({ views, settle }) => {
+      const heard: FeedMessage[] = []
+      views.subscribe((messages) => heard.push(...messages))
+      const handling = {
+        acknowledgedAt: '2026-01-01T00:00:00Z',
+        acknowledgedBy: 'a',
+        assignee: null,
+      }
+      const alert = {
+        id: '1',
+        tenantId: 'default',
+        isResolved: false,
+        json: '{"id":"1"}',
+        handling,
+      }
+      await views.publishHandling(alert)
+      await settle()
+      assert.deepEqual(heard, [{ type: 'handled', alert }])
+      assert.deepEqual(await views.openAlerts(), [])
     })
 
     check('an alert is open until it resolves, and a repeat is told once', async (subject) => {

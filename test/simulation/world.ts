@@ -79,7 +79,7 @@ class World {
   readonly #disk = new SimulatedLogDisk()
   readonly #database = new SimulatedDatabase()
   readonly #auditor: Auditor
-  readonly #views: Views = createMemoryViews()
+  readonly #views: Views = createMemoryViews('simulated')
   readonly #references = memoryReferences()
   readonly #ports: Ports
   readonly #calls: string[] = []

@@ -17,7 +17,7 @@ const fail = (error: unknown): void => {
 
 function connected() {
   const { port1, port2 } = new MessageChannel()
-  const views = createMemoryViews()
+  const views = createMemoryViews('feed')
   const stop = receiveViewMessages(port1, views, fail)
   const publisher = createViewPublisherPort(port2)
   const close = async (): Promise<void> => {
@@ -41,7 +41,7 @@ viewsContract('memory, published through a message port', async () => {
 
 describe('the publisher of a worker thread', () => {
   it('publishes from a real worker into the views of the main thread', async () => {
-    const views = createMemoryViews()
+    const views = createMemoryViews('feed')
     const here = (file: string): string => JSON.stringify(new URL(file, import.meta.url).href)
     const worker = new Worker(
       `import { workerData, parentPort } from 'node:worker_threads'
@@ -60,7 +60,7 @@ describe('the publisher of a worker thread', () => {
     const [dropped] = await once(worker, 'message')
     assert.equal(dropped, 0)
     assert.equal((await views.list('things')).length, 10)
-    assert.equal((await views.get('things', 'k9'))?.version.offset, 999)
+    assert.equal((await views.get('things', 'k9', 'default'))?.version.offset, 999)
     assert.equal((await views.openAlerts()).length, 1)
     const [code] = await once(worker, 'exit')
     assert.equal(code, 0)
@@ -72,11 +72,11 @@ describe('the publisher of a worker thread', () => {
     for (let n = 1; n <= 50; n++) await publisher.put([entryOf('a', n)])
     await publisher.publishAlerts([alertOf('1')])
     const heard: FeedMessage[] = []
-    const views = createMemoryViews()
+    const views = createMemoryViews('feed')
     views.subscribe((messages) => heard.push(...messages))
     const stop = receiveViewMessages(port1, views, fail)
     await publisher.flush()
-    assert.equal((await views.get('things', 'a'))?.version.offset, 50)
+    assert.equal((await views.get('things', 'a', 'default'))?.version.offset, 50)
     const entities = heard.filter((message) => message.type === 'entity').length
     assert.equal(entities, MAX_MESSAGES_UNDER_WAY + 1)
     assert.equal(heard[MAX_MESSAGES_UNDER_WAY]?.type, 'alert')

@@ -89,7 +89,7 @@ export function createViewPublisherPort(port: MessagePort): ViewPublisherPort {
     async put(entries) {
       failIfClosed()
       for (const entry of entries) {
-        const name = `${entry.view}\n${entry.key}`
+        const name = `${entry.view}\n${entry.tenantId}\n${entry.key}`
         const present = waiting.get(name)
         if (present === undefined && waiting.size >= MAX_WAITING_ENTRIES) dropped += 1
         else if (present === undefined || isNewer(entry.version, present.version)) {

@@ -147,8 +147,8 @@ function openingEvent(options: ApiContext['options'], alert: AlertDocument, tena
   return archivedEvent(options.database, topic, { ...alert.position, tenantId })
 }
 
-function actionRoutes(app: FastifyInstance, { options, live }: ApiContext): void {
-  const { database, clock } = options
+function actionRoutes(app: FastifyInstance, { options }: ApiContext): void {
+  const { database, clock, logger, views } = options
   const config = { access: 'operate' } as const
 
   const actionOf = (
@@ -170,7 +170,9 @@ function actionRoutes(app: FastifyInstance, { options, live }: ApiContext): void
     const handling = { acknowledgedAt, acknowledgedBy, assignee }
     const json = JSON.stringify(changed)
     const isResolved = changed.status === 'resolved'
-    live.alertHandled({ id, tenantId: action.tenantId, isResolved, json, handling })
+    await views
+      .publishHandling({ id, tenantId: action.tenantId, isResolved, json, handling })
+      .catch((error: unknown) => logger.error('handling-not-told', error, { alertId: id }))
     return changed
   }
 
@@ -254,8 +256,8 @@ async function whyMissing(
   { views }: ApiContext['options'],
   { id, tenantId }: { readonly id: string; readonly tenantId: string },
 ): Promise<HttpProblem> {
-  const open = await views.openAlerts()
-  if (open.some((alert) => alert.id === id && alert.tenantId === tenantId)) {
+  const open = await views.openAlerts(tenantId)
+  if (open.some((alert) => alert.id === id)) {
     return new HttpProblem('not-yet-recorded', 'The alert is being recorded. Try again.', {
       retryAfterS: NOT_YET_RETRY_S,
     })

@@ -218,20 +218,18 @@ async function overview({ options, feeds }: ApiContext, tenantId: string) {
     }
   }
   const [entries, open, recorded, flow] = await Promise.all([
-    options.views.list(TRUCKS_VIEW),
-    options.views.openAlerts(),
+    options.views.list(TRUCKS_VIEW, tenantId),
+    options.views.openAlerts(tenantId),
     tolerate('alerts', openAlertCounts(options.database, tenantId)),
     tolerate('feeds', feeds.summary()),
   ])
-  const mine = <T extends { readonly tenantId: string }>(item: T) => item.tenantId === tenantId
   const bySeverity = { critical: 0, major: 0, minor: 0, warning: 0, info: 0 }
-  const alerts = open.filter(mine)
-  for (const alert of alerts) bySeverity[alert.severity] += 1
+  for (const alert of open) bySeverity[alert.severity] += 1
   return {
     at: toIso(options.clock.nowMs()),
-    trucks: truckTiles(entries.filter(mine)),
+    trucks: truckTiles(entries),
     alerts: {
-      open: alerts.length,
+      open: open.length,
       unacknowledged: recorded?.reduce((sum, row) => sum + row.unacknowledged, 0) ?? null,
       bySeverity,
     },

@@ -129,9 +129,8 @@ export function truckRoutes(app: FastifyInstance, { options, heavyReads }: ApiCo
       const wanted = choicesOf('status', status, CONDITIONS)
       const [after] = cursor === undefined ? [] : decodeCursor('trucks', ['string'], cursor)
       const { tenantId } = principalOf(request)
-      const entries = (await views.list(TRUCKS_VIEW)).filter(
+      const entries = (await views.list(TRUCKS_VIEW, tenantId)).filter(
         (entry) =>
-          entry.tenantId === tenantId &&
           (after === undefined || entry.key > after) &&
           (wanted === undefined || wanted.includes(truckFacts(entry).condition ?? '')),
       )
@@ -158,8 +157,8 @@ export function truckRoutes(app: FastifyInstance, { options, heavyReads }: ApiCo
     },
     async (request, reply) => {
       const { tenantId } = principalOf(request)
-      const entry = await views.get(TRUCKS_VIEW, request.params.id)
-      if (entry?.json == null || entry.tenantId !== tenantId) throw noTruck(request.params.id)
+      const entry = await views.get(TRUCKS_VIEW, request.params.id, tenantId)
+      if (entry?.json == null) throw noTruck(request.params.id)
       const openAlerts = JSON.stringify(await openAlertsAbout(options, entry))
       return reply
         .type('application/json; charset=utf-8')
@@ -206,9 +205,7 @@ async function openAlertsAbout(
   { database, views, logger }: ApiContext['options'],
   { key, tenantId }: ViewEntry,
 ): Promise<readonly AlertDocument[]> {
-  const live = (await views.openAlerts()).filter(
-    (alert) => alert.entityId === key && alert.tenantId === tenantId,
-  )
+  const live = (await views.openAlerts(tenantId)).filter((alert) => alert.entityId === key)
   const recorded = await openAlertsOf(database, { entityId: key, tenantId }).catch(
     (error: unknown) => {
       logger.error('truck-alerts', error, { truckId: key })
