@@ -2,5 +2,6 @@
 
 import { coldChain } from './cold-chain/index.ts'
 import type { Domain } from './domain.ts'
+import { vehicles } from './vehicles/index.ts'
 
-export const domains: readonly Domain[] = [coldChain]
+export const domains: readonly Domain[] = [coldChain, vehicles]

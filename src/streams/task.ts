@@ -694,7 +694,7 @@ export class Task<E extends StreamEvent, S> {
 
   /** Of a tenant that comes later than others: what is over for them is over for it. */
   #newWindow(definition: WindowDefinition<E>): PanedWindow<E> {
-    const window = new PanedWindow(definition)
+    const window = new PanedWindow(definition, this.#context)
     if (this.#newestEventMs !== NO_TIME) {
       window.beginAt(this.#newestEventMs - definition.allowanceMs)
     }
@@ -802,7 +802,7 @@ export class Task<E extends StreamEvent, S> {
     this.#windows.clear()
     for (const [tenantId, saved] of state.windows) {
       const windows = this.pipeline.windows.map((definition) => {
-        const window = new PanedWindow<E>(definition)
+        const window = new PanedWindow<E>(definition, this.#context)
         const found = saved.find(([name]) => name === definition.name)
         if (found !== undefined) window.restore(found[1])
         return window

@@ -6,6 +6,11 @@ import type { DurationMs, EpochMs } from '../kernel/time.ts'
 import type { WindowResult } from '../ports/checkpoint-store.ts'
 import type { StreamEvent } from './topic.ts'
 
+/** Reference tables, at the version that the batch of the event sees. */
+export interface ReferenceReader {
+  reference(table: string): unknown
+}
+
 export type Aggregate<E> =
   | { readonly kind: 'count' }
   /** A sum is exact to the sixth decimal, in whatever order the values come. */
@@ -13,7 +18,7 @@ export type Aggregate<E> =
   /** How many different keys. */
   | { readonly kind: 'distinct-keys' }
   /** How many different keys for each value of a label, the latest label of a key in event time counting. */
-  | { readonly kind: 'keys-by-label'; label(event: E): string | null }
+  | { readonly kind: 'keys-by-label'; label(event: E, tables: ReferenceReader): string | null }
 
 export interface WindowDefinition<E extends StreamEvent> {
   readonly name: string
@@ -24,7 +29,7 @@ export interface WindowDefinition<E extends StreamEvent> {
   readonly allowanceMs: DurationMs
   /** Final windows are amended by late events for this long; later ones are only counted. */
   readonly amendableForMs: DurationMs
-  group(event: E): string
+  group(event: E, tables: ReferenceReader): string
   readonly values: Readonly<Record<string, Aggregate<E>>>
 }
 
@@ -43,6 +48,8 @@ export interface WindowsState {
   readonly finalUntilMs: EpochMs | null
 }
 
+const NO_TABLES: ReferenceReader = { reference: () => undefined }
+
 /** Sums are kept in whole millionths: adding integers gives the same in any order. */
 const SUM_STEPS = 1_000_000
 /** Panes kept for one window of one partition; the oldest are dropped beyond it. */
@@ -50,6 +57,7 @@ export const MAX_PANES = 10_000
 
 export class PanedWindow<E extends StreamEvent> {
   readonly definition: WindowDefinition<E>
+  readonly #tables: ReferenceReader
   readonly #aggregates: readonly (readonly [string, Aggregate<E>])[]
   readonly #panes = new Map<EpochMs, Pane>()
   /** Late events counted into windows that were final, by window start: revision = 1 + count. */
@@ -60,12 +68,13 @@ export class PanedWindow<E extends StreamEvent> {
   #lastPaneMs = Number.NaN
   #lastPane: Pane | undefined
 
-  constructor(definition: WindowDefinition<E>) {
+  constructor(definition: WindowDefinition<E>, tables: ReferenceReader = NO_TABLES) {
     assert(
       definition.sizeMs % definition.slideMs === 0,
       `Window ${definition.name}: the slide must divide the size.`,
     )
     this.definition = definition
+    this.#tables = tables
     this.#aggregates = Object.entries(definition.values)
   }
 
@@ -79,12 +88,12 @@ export class PanedWindow<E extends StreamEvent> {
     const { slideMs, amendableForMs } = this.definition
     const paneMs = eventTimeMs - (eventTimeMs % slideMs)
     if (this.#finalUntilMs !== null && paneMs < this.#finalUntilMs - amendableForMs) return false
-    const cells = this.#cells(this.#pane(paneMs), this.definition.group(event))
+    const cells = this.#cells(this.#pane(paneMs), this.definition.group(event, this.#tables))
     const from = { key, event, eventTimeMs }
     for (let index = 0; index < this.#aggregates.length; index++) {
       const aggregate = this.#aggregates[index]?.[1]
       if (aggregate !== undefined) {
-        cells[index] = addTo(cells[index] ?? null, aggregate, from)
+        cells[index] = addTo(cells[index] ?? null, aggregate, from, this.#tables)
       }
     }
     if (this.#finalUntilMs !== null && paneMs < this.#finalUntilMs) this.#amend(paneMs)
@@ -266,6 +275,7 @@ function addTo<E>(
   cell: Cell,
   aggregate: Aggregate<E>,
   from: { readonly key: string; readonly event: E; readonly eventTimeMs: EpochMs },
+  tables: ReferenceReader,
 ): Cell {
   switch (aggregate.kind) {
     case 'count':
@@ -278,7 +288,7 @@ function addTo<E>(
     case 'distinct-keys':
       return (cell as Set<string>).add(from.key)
     case 'keys-by-label': {
-      const label = aggregate.label(from.event)
+      const label = aggregate.label(from.event, tables)
       if (label !== null)
         setLabel(cell as Map<string, Labelled>, from.key, [label, from.eventTimeMs])
       return cell

@@ -1,0 +1,25 @@
+// The only door to the vehicles domain.
+
+import type { Domain } from '../domain.ts'
+import { vehiclesPipeline, vehiclesPipelineWith } from './pipeline.ts'
+import {
+  COLORS_TABLE,
+  checkColors,
+  checkModels,
+  checkVehicles,
+  MODELS_TABLE,
+  VEHICLES_TABLE,
+} from './reference.ts'
+import { vehicleRules } from './rules.ts'
+
+export const vehicles: Domain = {
+  name: 'vehicles',
+  pipelines: [vehiclesPipeline],
+  rules: vehicleRules,
+  pipelinesWith: (rules) => [vehiclesPipelineWith(rules)],
+  referenceTables: [
+    { name: VEHICLES_TABLE, check: checkVehicles },
+    { name: MODELS_TABLE, check: checkModels },
+    { name: COLORS_TABLE, check: checkColors },
+  ],
+}

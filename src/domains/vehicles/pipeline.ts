@@ -1,0 +1,110 @@
+// Vehicles as the engine runs them: joins reference data to each event, derives the expected gear, feeds
+// the rules, keeps the vehicle's last state and sliding figures of every model.
+
+import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
+import type { RuleDefinition } from '../../rules/definition.ts'
+import { copyRuns, openEpisodesOf, type RuleRuns, RuleSet } from '../../rules/rule-set.ts'
+import type { Pipeline } from '../../streams/pipeline.ts'
+import type { ReferenceReader, WindowDefinition } from '../../streams/windows.ts'
+import { type VehicleTelemetry, vehicleTelemetry } from './events.ts'
+import { expectedGear } from './gears.ts'
+import {
+  COLORS_TABLE,
+  fleetJoin,
+  MODELS_TABLE,
+  UNKNOWN_VEHICLE,
+  VEHICLES_TABLE,
+  type VehicleProfile,
+} from './reference.ts'
+import { vehicleRules, vehicleVocabulary } from './rules.ts'
+import { VEHICLE_VIEW, vehicleDocument } from './views.ts'
+
+/** State of one vehicle; plain data. */
+export interface VehicleState {
+  last: VehicleTelemetry | null
+  /** As the last event was joined. */
+  profile: VehicleProfile | null
+  runs: RuleRuns
+}
+
+const fleetOf = fleetJoin()
+
+function profileOf(vehicleId: string, tables: ReferenceReader): VehicleProfile {
+  const fleet = fleetOf({
+    vehicles: tables.reference(VEHICLES_TABLE),
+    models: tables.reference(MODELS_TABLE),
+    colors: tables.reference(COLORS_TABLE),
+  })
+  return fleet.get(vehicleId) ?? UNKNOWN_VEHICLE
+}
+
+const slidingFigures: WindowDefinition<VehicleTelemetry> = {
+  name: 'vehicles-15m-1m',
+  sizeMs: 15 * MINUTE_MS,
+  slideMs: MINUTE_MS,
+  allowanceMs: 30 * SECOND_MS,
+  amendableForMs: 15 * MINUTE_MS,
+  group: (event, tables) => profileOf(event.vehicleId, tables).model,
+  values: {
+    readings: { kind: 'count' },
+    maxSpeedKmh: { kind: 'maximum', value: (event) => event.speedKmh },
+    activeVehicles: { kind: 'distinct-keys' },
+    colors: {
+      kind: 'keys-by-label',
+      label: (event, tables) => profileOf(event.vehicleId, tables).color,
+    },
+  },
+}
+
+/** The pipeline with other rules than the built-in ones, for trying them over history. */
+export function vehiclesPipelineWith(
+  definitions: readonly RuleDefinition[],
+): Pipeline<VehicleTelemetry, VehicleState> {
+  const rules = new RuleSet(definitions, vehicleVocabulary)
+  return {
+    name: 'vehicles',
+    topic: vehicleTelemetry,
+    stateFormat: 1,
+    forgetAfterMs: 30 * DAY_MS,
+    newState: () => ({ last: null, profile: null, runs: [] }),
+    copyState: ({ last, profile, runs }) => ({ last, profile, runs: copyRuns(runs) }),
+    eventFields: ['last'],
+    onEvent(state, event, context) {
+      const profile = profileOf(event.vehicleId, context)
+      const { known, brand, model, color, gears } = profile
+      const { speedKmh, gear, postedLimitKmh } = event
+      const expected = speedKmh === null ? null : expectedGear(speedKmh, gears)
+      const gearsApart = gear === null || expected === null ? null : Math.abs(gear - expected)
+      const derived = {
+        known,
+        brand,
+        model,
+        color,
+        expectedGear: expected,
+        gearsApart,
+        gearMismatch: gearsApart === null ? null : gearsApart > 0,
+        overLimitKmh:
+          speedKmh === null || postedLimitKmh === null ? null : speedKmh - postedLimitKmh,
+      }
+      rules.onEvent(state.runs, { event, derived }, context)
+      state.last = event
+      state.profile = profile
+    },
+    onTimer() {
+      // Vehicles set no timers: their durations are judged at the readings themselves.
+    },
+    openEpisodes: (state) => openEpisodesOf(state.runs),
+    silences: rules.silences<VehicleState>(() => ({})),
+    windows: [slidingFigures],
+    broadcasts: [],
+    view: {
+      name: VEHICLE_VIEW,
+      document({ last, profile }, _key, facts) {
+        if (last === null) return undefined
+        return vehicleDocument({ ...facts, last, profile: profile ?? UNKNOWN_VEHICLE })
+      },
+    },
+  }
+}
+
+export const vehiclesPipeline = vehiclesPipelineWith(vehicleRules)
