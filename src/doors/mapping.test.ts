@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { type TObject, Type } from '@sinclair/typebox'
 import fc from 'fast-check'
 import { truckReadings } from '../domains/cold-chain/events.ts'
+import { domains } from '../domains/registry.ts'
 import { toIso } from '../kernel/time.ts'
 import { compileParser } from '../streams/parse.ts'
 import type { StreamEvent, TopicDefinition } from '../streams/topic.ts'
@@ -548,11 +549,14 @@ test('what is wrong in a mapping is told with its line and column', () => {
 
 test('every mapping that comes with the program fits the topics there are', async () => {
   const names = await builtInMappingNames()
-  deepEqual(names, ['cold-chain-logger', 'truck-sensors'])
+  ok(names.includes('truck-sensors'))
+  const known = new Map(
+    domains.flatMap(({ pipelines }) => pipelines.map(({ topic }) => [topic.name, topic] as const)),
+  )
   for (const name of names) {
     const source = await findMapping(name)
     ok(source.ok)
-    const mapping = compileMapping(source.value, topics)
+    const mapping = compileMapping(source.value, known)
     ok(mapping.ok, mapping.ok ? '' : mapping.error.map(showIssue).join('\n'))
     equal(mapping.value.name, name)
   }
@@ -561,5 +565,5 @@ test('every mapping that comes with the program fits the topics there are', asyn
 test('an unknown mapping is answered with those there are', async () => {
   const found = await findMapping('cold-chain-loger')
   ok(!found.ok)
-  ok(found.error.includes('Built in are: cold-chain-logger, truck-sensors.'))
+  ok(found.error.includes('Built in are: cold-chain-logger, '))
 })
