@@ -72,7 +72,7 @@ async function appendAll(
       const receivedAtMs = Math.floor(
         plan.startMs + UNDER_WAY_MS + (appended + index) * plan.recordMs,
       )
-      return { key: batch.truckIds[index] ?? '', value, receivedAtMs, tenantId: 'default' }
+      return { key: batch.keys[index] ?? '', value, receivedAtMs, tenantId: 'default' }
     })
     appended += records.length
     underWay.push(log.append(TOPIC, records))

@@ -2,6 +2,7 @@
 
 import type { RuleDefinition } from '../rules/definition.ts'
 import type { AnyPipeline } from '../streams/pipeline.ts'
+import type { SimulatedFleet } from './simulation.ts'
 
 export interface ReferenceTableDefinition {
   readonly name: string
@@ -16,4 +17,6 @@ export interface Domain {
   /** The pipelines with these rules in place of the domain's own. */
   pipelinesWith(rules: readonly RuleDefinition[]): readonly AnyPipeline[]
   readonly referenceTables: readonly ReferenceTableDefinition[]
+  /** Its synthetic world: what `outrider simulate` and `start` drive. */
+  readonly fleets: readonly SimulatedFleet[]
 }

@@ -2,17 +2,12 @@
 
 import type { Command } from 'commander'
 import { systemClock } from '../../adapters/clock/system-clock.ts'
-import { truckReadings } from '../../domains/cold-chain/events.ts'
-import { FAULTS } from '../../domains/cold-chain/simulate.ts'
+import { FAULTS } from '../../domains/faults.ts'
 import { isRetryable, PlatformError } from '../../kernel/errors.ts'
 import { toIso } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { httpSender } from '../simulation/http-sender.ts'
-import {
-  DEFAULT_VEHICLES,
-  runSimulation,
-  type SimulationTotals,
-} from '../simulation/run-simulation.ts'
+import { runSimulation, type SimulationTotals } from '../simulation/run-simulation.ts'
 import {
   DEFAULT_START_MS,
   readOrder,
@@ -30,12 +25,15 @@ export function registerSimulate(program: Command): void {
   program
     .command('simulate')
     .description('send realistic synthetic events through the HTTP door, or write them as NDJSON')
-    .argument('<domain>', `what to simulate: ${SIMULATED_DOMAINS.join(' or ')}`)
+    .argument('<domain>', `what to simulate: ${SIMULATED_DOMAINS.join(', ')}`)
     .option(
       '--rate <n/s>',
-      'events a second over the whole fleet (default: a third of the vehicles)',
+      'events a second over all that is simulated (default: as each fleet does by itself)',
     )
-    .option('--vehicles <n>', `trucks (default: ${DEFAULT_VEHICLES}, or three times the rate)`)
+    .option(
+      '--vehicles <n>',
+      'trucks, cars … of each fleet (default: as many as it has, or the rate needs)',
+    )
     .option('--seed <n>', 'the same seed gives the same events', '1')
     .option(
       '--speedup <k>',
@@ -83,7 +81,8 @@ async function carryOut(order: SimulateOrder, clock: Clock): Promise<number> {
 async function writeOut(order: SimulateOrder, clock: Clock, stop: AbortSignal): Promise<void> {
   const out = streamSender(process.stdout)
   const signal = AbortSignal.any([stop, out.closed])
-  await runSimulation({ ...order.run, clock, send: out.send, signal })
+  const send = (_topic: string, batch: string, count: number) => out.send(batch, count)
+  await runSimulation({ ...order.run, clock, send, signal })
 }
 
 async function post(
@@ -95,7 +94,6 @@ async function post(
   const screen = progressLine(clock)
   const send = httpSender({
     url,
-    topic: truckReadings.name,
     token: process.env.OUTRIDER_ADMIN_TOKEN,
     clock,
     signal,

@@ -1,4 +1,4 @@
-// `outrider start`: everything in one process, with a simulated fleet unless told otherwise.
+// `outrider start`: everything in one process, with simulated fleets unless told otherwise.
 
 import type { Command } from 'commander'
 import { createPinoLogger } from '../../adapters/logger/pino-logger.ts'
@@ -7,7 +7,8 @@ import { carryOut, commandSettings, DONE, UsageError } from '../command-line.ts'
 import { openPlatform, type Platform } from '../platform.ts'
 import { serve } from '../serve.ts'
 import type { Settings } from '../settings.ts'
-import { DEFAULT_VEHICLES, runSimulation } from '../simulation/run-simulation.ts'
+import { runSimulation } from '../simulation/run-simulation.ts'
+import { allDomains } from '../topics.ts'
 
 /** Draining takes at most this long; then the process ends as it is, and loses nothing by it. */
 const STOP_TIMEOUT_MS: DurationMs = 10 * SECOND_MS
@@ -28,15 +29,16 @@ export function registerStart(program: Command): void {
     .description('run everything: doors, tasks, API and dashboard')
     .option('--port <port>', 'port to listen on; 0 takes a free one (default: 8080)')
     .option('--data-dir <folder>', 'where log and database are kept (default: .outrider)')
-    .option('--no-simulate', 'without the simulated fleet')
-    .option('--vehicles <n>', `trucks of the simulated fleet (default: ${DEFAULT_VEHICLES})`)
-    .option('--seed <s>', 'seed of the simulated fleet (default: 1)')
+    .option('--no-simulate', 'without the simulated fleets')
+    .option('--vehicles <n>', 'trucks, cars … of each simulated fleet (default: 60)')
+    .option('--seed <s>', 'seed of the simulated fleets (default: 1)')
     .action((flags: StartFlags, command: Command) => carryOut(command, () => start(flags)))
 }
 
 async function start(flags: StartFlags): Promise<number> {
   const settings = await commandSettings({ PORT: flags.port, DATA_DIR: flags.dataDir })
-  const vehicles = wholeNumber('--vehicles', flags.vehicles ?? String(DEFAULT_VEHICLES))
+  const vehicles =
+    flags.vehicles === undefined ? undefined : wholeNumber('--vehicles', flags.vehicles)
   const seed = wholeNumber('--seed', flags.seed ?? '1')
   const logger = createPinoLogger({ level: settings.logLevel })
   const stop = stopSignal()
@@ -67,19 +69,29 @@ function wholeNumber(flag: string, text: string): number {
   throw new UsageError(`${flag} must be a whole number; found "${text}".`)
 }
 
-/** The fleet goes through the same judgement and log as any sender. */
+interface SimulatedLoad {
+  /** Of each fleet; undefined: as many as it has by itself. */
+  readonly vehicles: number | undefined
+  readonly seed: number
+  readonly signal: AbortSignal
+}
+
+/** The fleets go through the same judgement and log as any sender. */
 async function simulate(
   { clock, ingest, logger }: Platform,
-  fleet: { readonly vehicles: number; readonly seed: number; readonly signal: AbortSignal },
+  { vehicles, seed, signal }: SimulatedLoad,
 ): Promise<void> {
   try {
     await runSimulation({
       clock,
-      ...fleet,
-      send: async (batch) => {
+      fleets: allDomains.flatMap(({ fleets }) => fleets),
+      seed,
+      signal,
+      ...(vehicles === undefined ? {} : { vehicles }),
+      send: async (topic, batch) => {
         const events = batch.trimEnd().split('\n')
         const outcome = await ingest.accept({
-          topic: 'truck-readings',
+          topic,
           tenantId: 'default',
           door: 'simulator',
           events: events.map((event) => Buffer.from(event)),
@@ -97,7 +109,7 @@ function welcome(address: string, settings: Settings, simulated: boolean): strin
     settings.adminToken === null
       ? 'Only this machine is let in, without signing in. Set OUTRIDER_ADMIN_TOKEN to let others in.'
       : 'Sign in with the token in OUTRIDER_ADMIN_TOKEN.'
-  const fleet = simulated ? 'A simulated fleet is driving; --no-simulate runs without it.\n' : ''
+  const fleet = simulated ? 'Simulated fleets are driving; --no-simulate runs without them.\n' : ''
   return `\nOutrider is running at ${address}\n${access}\n${fleet}Data: ${settings.dataDir}. Ctrl-C stops.\n\n`
 }
 

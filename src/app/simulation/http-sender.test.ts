@@ -38,14 +38,14 @@ interface Setting {
 }
 
 function sender({ url, signal, token, delays }: Setting) {
-  return httpSender({
+  const send = httpSender({
     url,
-    topic: 'truck-readings',
     clock: systemClock(),
     signal: signal ?? new AbortController().signal,
     token,
     onDelay: (message) => delays?.push(message),
   })
+  return (batch: string, count: number) => send('truck-readings', batch, count)
 }
 
 const accept = (response: ServerResponse, body: string): void => {
@@ -119,7 +119,6 @@ test('the signal ends the waiting', async () => {
   const delays: string[] = []
   const send = httpSender({
     url: server.url,
-    topic: 'truck-readings',
     clock: systemClock(),
     signal: stop.signal,
     onDelay: (message) => {
@@ -127,6 +126,6 @@ test('the signal ends the waiting', async () => {
       stop.abort()
     },
   })
-  await assert.rejects(send('x\n', 1), /Stopped before/)
+  await assert.rejects(send('truck-readings', 'x\n', 1), /Stopped before/)
   assert.match(delays[0] ?? '', /trying again in 60\.0 s/)
 })

@@ -3,12 +3,11 @@
 import { PlatformError } from '../../kernel/errors.ts'
 import { type DurationMs, SECOND_MS } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { Delivered } from './run-simulation.ts'
+import type { Delivered, Send } from './run-simulation.ts'
 
 export interface HttpSenderOptions {
   /** Where Outrider listens, such as `http://127.0.0.1:8080`. */
   readonly url: URL
-  readonly topic: string
   readonly token?: string | undefined
   readonly clock: Clock
   readonly signal: AbortSignal
@@ -38,16 +37,13 @@ type Attempt =
  * where nothing answers. Without event ids an answer lost on the way leads to events that are there
  * twice. Rejects on what trying again can't mend, and once the signal has come.
  */
-export function httpSender(
-  options: HttpSenderOptions,
-): (ndjsonBatch: string, count: number) => Promise<Delivered> {
-  const target = new URL(`api/v1/events/${options.topic}`, withSlash(options.url))
-
-  return async function send(ndjsonBatch, count) {
+export function httpSender(options: HttpSenderOptions): Send {
+  return async function send(topic, ndjsonBatch, count) {
+    const target = new URL(`api/v1/events/${topic}`, withSlash(options.url))
     for (let tries = 0; ; tries++) {
       const attempt = await post(options, target, ndjsonBatch, count)
       if (attempt.kind === 'delivered') return attempt.delivered
-      if (attempt.kind === 'too-large') return sendHalves(send, ndjsonBatch, count)
+      if (attempt.kind === 'too-large') return sendHalves(send, topic, ndjsonBatch, count)
       const waitMs = attempt.waitMs ?? Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** tries)
       options.onDelay?.(`${attempt.reason}; trying again in ${(waitMs / 1_000).toFixed(1)} s`)
       await options.clock.sleep(waitMs, options.signal)
@@ -151,14 +147,15 @@ function parsed(text: string): object {
 }
 
 async function sendHalves(
-  send: (ndjsonBatch: string, count: number) => Promise<Delivered>,
+  send: Send,
+  topic: string,
   ndjsonBatch: string,
   count: number,
 ): Promise<Delivered> {
   const lines = ndjsonBatch.split('\n').slice(0, -1)
   const middle = Math.ceil(count / 2)
-  const first = await send(`${lines.slice(0, middle).join('\n')}\n`, middle)
-  const second = await send(`${lines.slice(middle).join('\n')}\n`, count - middle)
+  const first = await send(topic, `${lines.slice(0, middle).join('\n')}\n`, middle)
+  const second = await send(topic, `${lines.slice(middle).join('\n')}\n`, count - middle)
   return {
     accepted: first.accepted + second.accepted,
     rejected: first.rejected + second.rejected,

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
+import { truckFleet } from '../../domains/cold-chain/simulate.ts'
+import { vehicleFleet } from '../../domains/vehicles/simulate.ts'
 import { HOUR_MS, MINUTE_MS } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import {
@@ -42,10 +44,11 @@ async function record(lengthMs: number, run: Partial<SimulationRun>): Promise<re
   const sent: Sent[] = []
   await runSimulation({
     clock,
+    fleets: [truckFleet],
     seed: 3,
     failures: false,
     signal: stop.signal,
-    async send(ndjsonBatch, count) {
+    async send(_topic, ndjsonBatch, count) {
       const lines = ndjsonBatch.split('\n')
       assert.equal(lines.pop(), '')
       assert.equal(lines.length, count)
@@ -97,12 +100,13 @@ test('batches are handed over one at a time and in the order of each truck', asy
   const last = new Map<string, string>()
   const totals = await runSimulation({
     clock: sleepersClock(),
+    fleets: [truckFleet],
     seed: 1,
     vehicles: 500,
     count: 20_000,
     pace: 'unpaced',
     startMs: START_MS,
-    async send(ndjsonBatch, count) {
+    async send(_topic, ndjsonBatch, count) {
       underWay += 1
       assert.equal(underWay, 1)
       await setImmediate()
@@ -123,6 +127,7 @@ test('batches are handed over one at a time and in the order of each truck', asy
 test('a sender that fails ends the run with its error', async () => {
   const run = runSimulation({
     clock: sleepersClock(),
+    fleets: [truckFleet],
     seed: 1,
     send: async () => {
       throw new Error('the door is shut')
@@ -135,15 +140,45 @@ test('what was handed over when the signal came, and failed, is counted as unsen
   const stop = new AbortController()
   const totals = await runSimulation({
     clock: sleepersClock(),
+    fleets: [truckFleet],
     seed: 1,
     vehicles: 100,
     pace: 'unpaced',
     signal: stop.signal,
-    async send(_, count) {
+    async send(_topic, _batch, count) {
       if (stop.signal.aborted) return { accepted: count, rejected: 0 }
       stop.abort()
       throw new Error('cut off')
     },
   })
   assert.deepEqual([totals.sent, totals.unsent], [0, MAX_BATCH_EVENTS])
+})
+
+test('several fleets share rate and count, each to its own topic, in turns of simulated time', async () => {
+  const sent = new Map<string, number>()
+  const spans: (readonly [number, number])[] = []
+  const totals = await runSimulation({
+    clock: sleepersClock(),
+    fleets: [truckFleet, vehicleFleet],
+    seed: 1,
+    rate: 800,
+    count: 8_000,
+    pace: 'unpaced',
+    startMs: START_MS,
+    async send(topic, ndjsonBatch, count) {
+      sent.set(topic, (sent.get(topic) ?? 0) + count)
+      const times = ndjsonBatch
+        .trimEnd()
+        .split('\n')
+        .map((line): Reading => JSON.parse(line))
+        .map(({ recordedAt }) => Date.parse(recordedAt))
+      spans.push([Math.min(...times), Math.max(...times)])
+      return { accepted: count, rejected: 0 }
+    },
+  })
+  assert.equal(totals.sent, 8_000)
+  assert.ok(spans.every(([from, to]) => to - from <= 1_000))
+  // 60 trucks every 3 s and 60 cars every second are 20 and 60 events a second.
+  const trucks = sent.get('truck-readings') ?? 0
+  assert.ok(Math.abs(trucks - 2_000) < 250, `${trucks} of 8,000 are of trucks`)
 })

@@ -2,19 +2,21 @@
 
 import { setImmediate } from 'node:timers/promises'
 import { seededRandom } from '../../adapters/random/seeded-random.ts'
-import { type Fault, TruckSimulation } from '../../domains/cold-chain/simulate.ts'
+import type { Fault } from '../../domains/faults.ts'
+import type { SimulatedFleet, Simulation } from '../../domains/simulation.ts'
 import { assert } from '../../kernel/errors.ts'
 import { DAY_MS, type DurationMs, type EpochMs, HOUR_MS } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 
-export const DEFAULT_VEHICLES = 60
-/** Without a rate each truck reports this often. */
-export const DEFAULT_INTERVAL_MS = 3_000
 export const MAX_INTERVAL_MS = HOUR_MS
+/** A rate alone asks for no more vehicles than this. */
+const LARGEST_DEFAULT_FLEET = 100_000
 /** Events in one hand-over: some 1.5 MB. */
 export const MAX_BATCH_EVENTS = 5_000
 /** How far in the past a simulation with a speed-up starts. */
 export const SPEEDUP_LOOKBACK_MS = DAY_MS
+/** Several fleets running as fast as they go are taken in turns of this span of simulated time. */
+const TURN_MS = 1_000
 /** Due readings are collected this long, so that a small fleet is not sent line by line. */
 const COLLECT_MS = 100
 const LONGEST_NAP_MS = 1_000
@@ -33,18 +35,23 @@ export interface Delivered {
   readonly rejected: number
 }
 
+export type Send = (topic: string, ndjsonBatch: string, count: number) => Promise<Delivered>
+
 export interface SimulationRun {
   readonly clock: Clock
+  /** What drives; they share the clock and the seed. */
+  readonly fleets: readonly SimulatedFleet[]
   /**
-   * Takes NDJSON, one line break after each event. Retries by itself; a rejection ends the run. The
-   * next batch is generated meanwhile but handed over only afterwards: each truck's order is kept.
+   * Takes NDJSON of one topic, one line break after each event. Retries by itself; a rejection ends the
+   * run. The next batch is generated meanwhile but handed over only afterwards: each key's order is kept.
    */
-  readonly send: (ndjsonBatch: string, count: number) => Promise<Delivered>
+  readonly send: Send
   readonly seed: number
+  /** Of each fleet. */
   readonly vehicles?: number
   readonly speedup?: number
   readonly faults?: readonly Fault[]
-  /** Events a second of wall time, over the whole fleet. */
+  /** Events a second of wall time, over all fleets, shared out as they would send by themselves. */
   readonly rate?: number
   readonly startMs?: EpochMs
   readonly pace?: Pace
@@ -73,36 +80,49 @@ export async function runSimulation(run: SimulationRun): Promise<SimulationTotal
   const { clock, send, signal, count = Number.POSITIVE_INFINITY } = run
   const speedup = run.speedup ?? 1
   const startMs = run.startMs ?? clock.nowMs() - (speedup > 1 ? SPEEDUP_LOOKBACK_MS : 0)
-  const simulation = world(run, startMs, speedup)
+  const running = plannedFleets({ ...run, speedup }).map((plan) => ({
+    topic: plan.fleet.topic,
+    simulation: worldOf(plan, run, startMs),
+  }))
   const target = pacer({ clock, startMs, speedup, pace: run.pace ?? 'live' })
   const totals = { sent: 0, accepted: 0, rejected: 0, unsent: 0, simulatedMs: startMs }
   let taken = 0
   let pending: Promise<void> = Promise.resolve()
 
   while (taken < count && signal?.aborted !== true) {
-    const untilMs = target()
-    const maxEvents = Math.min(MAX_BATCH_EVENTS, count - taken)
-    const batch = simulation.take({ untilMs, maxEvents })
-    if (batch.count === 0) {
+    const nextDueMs = Math.min(...running.map(({ simulation }) => simulation.nextDueMs))
+    const dueMs = target()
+    const untilMs = running.length > 1 ? Math.min(dueMs, nextDueMs + TURN_MS) : dueMs
+    if (nextDueMs > untilMs) {
       await pending
-      const napMs = (simulation.nextDueMs - untilMs) / speedup
+      const napMs = (nextDueMs - untilMs) / speedup
       await clock.sleep(Math.min(LONGEST_NAP_MS, Math.max(COLLECT_MS, napMs)), signal)
       continue
     }
-    taken += batch.count
-    const text = Buffer.from(batch.ndjson).toString('latin1')
-    await pending
-    // Signals and closed pipes are noticed between two batches.
-    await setImmediate()
-    pending = handOver(text, batch.count, batch.atMs)
+    for (const { topic, simulation } of running) {
+      const maxEvents = Math.min(MAX_BATCH_EVENTS, count - taken)
+      const batch = simulation.take({ untilMs, maxEvents })
+      if (batch.count === 0) continue
+      taken += batch.count
+      const text = Buffer.from(batch.ndjson).toString('utf8')
+      await pending
+      // Signals and closed pipes are noticed between two batches.
+      await setImmediate()
+      pending = handOver(topic, text, batch.count, batch.atMs)
+    }
   }
   await pending
   return totals
 
-  async function handOver(text: string, events: number, atMs: EpochMs): Promise<void> {
+  async function handOver(
+    topic: string,
+    text: string,
+    events: number,
+    atMs: EpochMs,
+  ): Promise<void> {
     totals.unsent = events
     try {
-      const delivered = await send(text, events)
+      const delivered = await send(topic, text, events)
       totals.accepted += delivered.accepted
       totals.rejected += delivered.rejected
     } catch (error) {
@@ -116,11 +136,40 @@ export async function runSimulation(run: SimulationRun): Promise<SimulationTotal
   }
 }
 
-function world(run: SimulationRun, startMs: EpochMs, speedup: number): TruckSimulation {
-  const vehicles = run.vehicles ?? defaultVehicles(run.rate)
-  const intervalMs = intervalOf({ vehicles, speedup, rate: run.rate })
+export interface FleetPlan {
+  readonly fleet: SimulatedFleet
+  readonly vehicles: number
+  /** Between two events of one member, on the simulated clock. */
+  readonly intervalMs: DurationMs
+}
+
+/** Each fleet with its share of the rate; without a number, as many vehicles as keep their usual interval. */
+export function plannedFleets(order: {
+  readonly fleets: readonly SimulatedFleet[]
+  readonly vehicles?: number | undefined
+  readonly speedup: number
+  readonly rate?: number | undefined
+}): readonly FleetPlan[] {
+  const { fleets, rate, speedup } = order
+  const usualRates = fleets.map((each) => (each.defaultVehicles * 1_000) / each.defaultIntervalMs)
+  const usualRate = usualRates.reduce((sum, each) => sum + each, 0)
+  return fleets.map((fleet, index) => {
+    const { defaultVehicles, defaultIntervalMs, maxVehicles } = fleet
+    if (rate === undefined) {
+      const vehicles = order.vehicles ?? defaultVehicles
+      return { fleet, vehicles, intervalMs: defaultIntervalMs }
+    }
+    const share = (rate * (usualRates[index] ?? 0)) / usualRate
+    const enough = Math.max(1, Math.ceil((share * defaultIntervalMs) / 1_000))
+    const vehicles = order.vehicles ?? Math.min(LARGEST_DEFAULT_FLEET, maxVehicles, enough)
+    return { fleet, vehicles, intervalMs: (vehicles * 1_000 * speedup) / share }
+  })
+}
+
+function worldOf(plan: FleetPlan, run: SimulationRun, startMs: EpochMs): Simulation {
+  const { fleet, vehicles, intervalMs } = plan
   assert(intervalMs >= 1 && intervalMs <= MAX_INTERVAL_MS, `An interval of ${intervalMs} ms.`)
-  return new TruckSimulation({
+  return fleet.create({
     vehicles,
     random: seededRandom(run.seed),
     startMs,
@@ -129,22 +178,6 @@ function world(run: SimulationRun, startMs: EpochMs, speedup: number): TruckSimu
     faults: run.faults ?? [],
     eventIds: run.eventIds ?? false,
   })
-}
-
-/** So many trucks that each reports at its usual interval. */
-export function defaultVehicles(rate: number | undefined): number {
-  if (rate === undefined) return DEFAULT_VEHICLES
-  return Math.min(100_000, Math.max(1, Math.ceil((rate * DEFAULT_INTERVAL_MS) / 1_000)))
-}
-
-/** Between two readings of one truck, on the simulated clock. */
-export function intervalOf(fleet: {
-  readonly vehicles: number
-  readonly speedup: number
-  readonly rate: number | undefined
-}): DurationMs {
-  if (fleet.rate === undefined) return DEFAULT_INTERVAL_MS
-  return (fleet.vehicles * 1_000 * fleet.speedup) / fleet.rate
 }
 
 interface Pacing {

@@ -1,18 +1,18 @@
 // What `outrider simulate` was asked to do: the words of the command line, checked, with all that is wrong
 // with them at once.
 
-import { FAULTS, type Fault, MAX_VEHICLES } from '../../domains/cold-chain/simulate.ts'
+import { FAULTS, type Fault } from '../../domains/faults.ts'
+import { domains } from '../../domains/registry.ts'
+import type { SimulatedFleet } from '../../domains/simulation.ts'
 import { failed, ok, type Result } from '../../kernel/result.ts'
 import { type EpochMs, parseInstant, toIso } from '../../kernel/time.ts'
-import {
-  defaultVehicles,
-  intervalOf,
-  MAX_INTERVAL_MS,
-  type Pace,
-  type SimulationRun,
-} from './run-simulation.ts'
+import { MAX_INTERVAL_MS, type Pace, plannedFleets, type SimulationRun } from './run-simulation.ts'
 
-export const SIMULATED_DOMAINS: readonly string[] = ['cold-chain', 'all']
+const ALL = 'all'
+export const SIMULATED_DOMAINS: readonly string[] = [
+  ...domains.filter(({ fleets }) => fleets.length > 0).map(({ name }) => name),
+  ALL,
+]
 /** Where output to a file or pipe begins, so that the same seed gives the same bytes on any day. */
 export const DEFAULT_START_MS = Date.UTC(2026, 2, 2, 6)
 const MAX_SPEEDUP = 100_000
@@ -53,25 +53,27 @@ export function readOrder(
     return instead
   }
   if (!SIMULATED_DOMAINS.includes(domain)) {
-    problems.push(`cannot simulate '${domain}'; choose ${SIMULATED_DOMAINS.join(' or ')}`)
+    problems.push(`cannot simulate '${domain}'; choose ${SIMULATED_DOMAINS.join(', ')}`)
   }
   const target = take<SimulateTarget>(readTarget(options.to), { kind: 'stdout' })
   const rate = take(optional(options.rate, readRate), undefined)
-  const vehicles = take(optional(options.vehicles, readVehicles), 1) ?? defaultVehicles(rate)
+  const fleets = fleetsOf(domain)
+  const vehicles = take(optional(options.vehicles, readVehicles(fleets)), 1)
   const speedup = take(readSpeedup(options.speedup), 1)
   const count = take(optional(options.count, readCount), undefined)
   const run = {
+    fleets,
     seed: take(readSeed(options.seed), 0),
-    vehicles,
     speedup,
     faults: take(readFaults(options.faults ?? ''), []),
     eventIds: options.eventIds ?? false,
     pace: paceOf(target, options),
+    ...(vehicles === undefined ? {} : { vehicles }),
     ...(rate === undefined ? {} : { rate }),
     ...(count === undefined ? {} : { count }),
     ...take(readStart(options.start, target, nowMs), {}),
   }
-  if (problems.length === 0) take(checkInterval({ vehicles, speedup, rate }), undefined)
+  if (problems.length === 0) take(checkIntervals({ fleets, vehicles, speedup, rate }), undefined)
   return problems.length === 0 ? ok({ target, run }) : failed(problems.join('; '))
 }
 
@@ -80,6 +82,19 @@ function optional<T>(
   read: (text: string) => Result<T, string>,
 ): Result<T | undefined, string> {
   return text === undefined ? ok(undefined) : read(text)
+}
+
+/** The fleets of a domain, or of all of them. */
+function fleetsOf(domain: string): readonly SimulatedFleet[] {
+  return domains
+    .filter(({ name }) => domain === ALL || name === domain)
+    .flatMap((each) => each.fleets)
+}
+
+function readVehicles(fleets: readonly SimulatedFleet[]): (text: string) => Result<number, string> {
+  const maximum = Math.min(...fleets.map(({ maxVehicles }) => maxVehicles))
+  const must = `--vehicles must be a whole number from 1 to ${maximum}`
+  return numberOf({ form: WHOLE, minimum: 1, maximum, must })
 }
 
 /** A reader of numbers of one form, within `[minimum, maximum]`. */
@@ -104,12 +119,6 @@ const readRate = numberOf({
   minimum: 0.001,
   maximum: MAX_RATE,
   must: '--rate must be like 500/s',
-})
-const readVehicles = numberOf({
-  form: WHOLE,
-  minimum: 1,
-  maximum: MAX_VEHICLES,
-  must: `--vehicles must be a whole number from 1 to ${MAX_VEHICLES}`,
 })
 const readSeed = numberOf({
   form: WHOLE,
@@ -174,15 +183,13 @@ function paceOf(target: SimulateTarget, options: SimulateOptions): Pace {
   return options.rate === undefined && options.speedup === '1' ? 'unpaced' : 'paced'
 }
 
-function checkInterval(fleet: {
-  readonly vehicles: number
-  readonly speedup: number
-  readonly rate: number | undefined
-}): Result<undefined, string> {
-  const intervalMs = intervalOf(fleet)
-  if (intervalMs >= 1 && intervalMs <= MAX_INTERVAL_MS) return ok(undefined)
-  return failed(
-    `${fleet.vehicles} vehicles at --rate ${fleet.rate}/s would each report every ` +
-      `${intervalMs} ms of simulated time; it must be from 1 to ${MAX_INTERVAL_MS} ms`,
-  )
+function checkIntervals(order: Parameters<typeof plannedFleets>[0]): Result<undefined, string> {
+  for (const { fleet, vehicles, intervalMs } of plannedFleets(order)) {
+    if (intervalMs >= 1 && intervalMs <= MAX_INTERVAL_MS) continue
+    return failed(
+      `${vehicles} ${fleet.members} at --rate ${order.rate}/s would each report every ` +
+        `${intervalMs} ms of simulated time; it must be from 1 to ${MAX_INTERVAL_MS} ms`,
+    )
+  }
+  return ok(undefined)
 }

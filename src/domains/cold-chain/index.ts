@@ -8,11 +8,13 @@ import {
   PROFILE_TABLE,
 } from './pipeline.ts'
 import { coldChainRules } from './rules.ts'
+import { truckFleet } from './simulate.ts'
 
 export const coldChain: Domain = {
   name: 'cold-chain',
   pipelines: [coldChainPipeline],
   rules: coldChainRules,
   pipelinesWith: (rules) => [coldChainPipelineWith(rules)],
+  fleets: [truckFleet],
   referenceTables: [{ name: PROFILE_TABLE, check: checkProfileTable }],
 }

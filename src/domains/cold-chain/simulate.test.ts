@@ -5,19 +5,13 @@ import { fileURLToPath } from 'node:url'
 import { seededRandom } from '../../adapters/random/seeded-random.ts'
 import { distanceM } from '../../kernel/geo.ts'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
+import { diceFrom } from '../dice.ts'
+import { DISORDER_BOUND_MS, FAULT_SHARES, FAULTS, type Fault } from '../faults.ts'
 import { truckReadings } from './events.ts'
 import { builtInProfiles } from './profiles.ts'
-import {
-  FAULTS,
-  type Fault,
-  places,
-  simulateTrucks,
-  TruckSimulation,
-  type WireTruckReading,
-} from './simulate.ts'
+import { places, simulateTrucks, TruckSimulation, type WireTruckReading } from './simulate.ts'
 import { corridors } from './world/corridors.ts'
-import { diceFrom } from './world/dice.ts'
-import { BREAKAGES, broken, DISORDER_BOUND_MS, FAULT_SHARES } from './world/faults.ts'
+import { BREAKAGES, broken } from './world/faults.ts'
 
 const MORNING_MS = Date.UTC(2026, 2, 2, 6)
 
@@ -239,7 +233,7 @@ function arrivals(
     const batch = simulation.take({ untilMs: Infinity, maxEvents: 1 })
     if (batch.atMs > MORNING_MS + lengthMs) return found
     const line = Buffer.from(batch.ndjson).toString('latin1').trimEnd()
-    found.push({ atMs: batch.atMs, truckId: batch.truckIds[0] ?? '', line })
+    found.push({ atMs: batch.atMs, truckId: batch.keys[0] ?? '', line })
   }
 }
 

@@ -4,20 +4,25 @@
 import type { Static } from '@sinclair/typebox'
 import { assert } from '../../kernel/errors.ts'
 import { type DurationMs, type EpochMs, toIso } from '../../kernel/time.ts'
-import type { Random } from '../../ports/random.ts'
-import type { truckReadingSchema } from './events.ts'
-import { type Dice, diceFrom } from './world/dice.ts'
+import { type Dice, diceFrom } from '../dice.ts'
 import {
-  broken,
   disorderedByMs,
   FAULT_SHARES,
   type Fault,
   lateByMs,
   MAX_HELD_LINES,
   repeatedAfterMs,
-} from './world/faults.ts'
+} from '../faults.ts'
+import { type HeldLine, HeldLines } from '../held-lines.ts'
+import type {
+  SimulatedBatch,
+  SimulatedFleet,
+  Simulation,
+  SimulationOptions,
+} from '../simulation.ts'
+import { type truckReadingSchema, truckReadings } from './events.ts'
+import { broken } from './world/faults.ts'
 import { assemble } from './world/fleet.ts'
-import { type HeldLine, HeldLines } from './world/held-lines.ts'
 import type { Actor } from './world/opening-scene.ts'
 import { MAX_PLATES } from './world/plates.ts'
 import { ReadingWriter } from './world/reading-writer.ts'
@@ -25,33 +30,7 @@ import { MAX_KEPT_LINES, planLoss } from './world/tracker.ts'
 import { stepTruck } from './world/truck.ts'
 import { type Sky, skyAt } from './world/weather.ts'
 
-export { FAULTS, type Fault } from './world/faults.ts'
 export { type Place, places } from './world/places.ts'
-
-export interface TruckSimulationOptions {
-  readonly vehicles: number
-  readonly random: Random
-  readonly startMs: EpochMs
-  /** Between two readings of one truck, on the simulated clock. */
-  readonly intervalMs: DurationMs
-  /** Units that fail, thefts, lost coverage, doors forgotten; on by default. */
-  readonly failures?: boolean
-  readonly faults?: readonly Fault[]
-  /** Whether readings carry an `eventId`; always so where duplicates are asked for. */
-  readonly eventIds?: boolean
-}
-
-export interface TruckBatch {
-  /** When the last of them leaves its truck, on the simulated clock. */
-  readonly atMs: EpochMs
-  readonly count: number
-  /** One line an event, each ended by a line break, ASCII. Valid until the next `take`. */
-  readonly ndjson: Uint8Array
-  /** Where each line ends in `ndjson`, its line break included. */
-  readonly ends: readonly number[]
-  /** Whose line it is; also of a line too broken to say so. */
-  readonly truckIds: readonly string[]
-}
 
 export const MAX_VEHICLES = MAX_PLATES
 /** Longest step of the physics; longer intervals are walked in several. */
@@ -68,7 +47,7 @@ interface Member extends Actor {
   sequence: number
 }
 
-export class TruckSimulation {
+export class TruckSimulation implements Simulation {
   readonly #members: readonly Member[]
   readonly #startMs: EpochMs
   readonly #intervalMs: DurationMs
@@ -87,9 +66,9 @@ export class TruckSimulation {
   #next = 0
   #skyUntilMs: EpochMs
   #ends: number[] = []
-  #truckIds: string[] = []
+  #keys: string[] = []
 
-  constructor(options: TruckSimulationOptions) {
+  constructor(options: SimulationOptions) {
     const { vehicles, random, startMs, intervalMs } = options
     assert(vehicles >= 1 && vehicles <= MAX_VEHICLES, `Cannot simulate ${vehicles} trucks.`)
     assert(intervalMs >= 1, `Cannot simulate readings every ${intervalMs} ms.`)
@@ -131,10 +110,10 @@ export class TruckSimulation {
   }: {
     readonly untilMs: EpochMs
     readonly maxEvents: number
-  }): TruckBatch {
+  }): SimulatedBatch {
     this.#writer.clear()
     this.#ends = []
-    this.#truckIds = []
+    this.#keys = []
     let atMs = this.#startMs
     while (this.#ends.length < maxEvents) {
       const upload = this.#nextUpload()
@@ -160,7 +139,7 @@ export class TruckSimulation {
       count: this.#ends.length,
       ndjson: this.#writer.written(),
       ends: this.#ends,
-      truckIds: this.#truckIds,
+      keys: this.#keys,
     }
   }
 
@@ -220,10 +199,10 @@ export class TruckSimulation {
       tracker.kept.push(this.#writer.takeBack(from))
     } else if (this.#uploads.length > 0) {
       // Its own buffer goes first.
-      this.#uploads.push({ dueMs, truckId: truck.id, line: this.#writer.takeBack(from) })
+      this.#uploads.push({ dueMs, key: truck.id, line: this.#writer.takeBack(from) })
     } else if (this.#faults.size === 0) {
       this.#ends.push(this.#writer.length)
-      this.#truckIds.push(truck.id)
+      this.#keys.push(truck.id)
     } else {
       this.#disturb(from, truck.id, dueMs)
     }
@@ -234,7 +213,7 @@ export class TruckSimulation {
   }
 
   #upload({ truck, tracker }: Member, dueMs: EpochMs): void {
-    this.#uploads = tracker.kept.map((line) => ({ dueMs, truckId: truck.id, line }))
+    this.#uploads = tracker.kept.map((line) => ({ dueMs, key: truck.id, line }))
     this.#uploaded = 0
     tracker.kept = []
     planLoss(tracker, truck.dice, dueMs)
@@ -249,7 +228,7 @@ export class TruckSimulation {
   }
 
   /** The line written since `from` meets what was asked for: held back, repeated, or with a broken twin. */
-  #disturb(from: number, truckId: string, dueMs: EpochMs): void {
+  #disturb(from: number, key: string, dueMs: EpochMs): void {
     const chance = this.#chance
     const room = this.#held.size < MAX_HELD_LINES
     const befalls = (fault: Fault): boolean =>
@@ -261,22 +240,22 @@ export class TruckSimulation {
     const line = bad || repeated || late || disordered ? this.#writer.takeBack(from) : undefined
     if (line === undefined) {
       this.#ends.push(this.#writer.length)
-      this.#truckIds.push(truckId)
+      this.#keys.push(key)
       return
     }
     const delayMs = late ? lateByMs(chance) : disordered ? disorderedByMs(chance) : 0
-    if (delayMs > 0) this.#held.add({ dueMs: dueMs + delayMs, truckId, line })
-    else this.#emit({ dueMs, truckId, line })
+    if (delayMs > 0) this.#held.add({ dueMs: dueMs + delayMs, key, line })
+    else this.#emit({ dueMs, key, line })
     if (repeated) {
-      this.#held.add({ dueMs: dueMs + delayMs + repeatedAfterMs(chance), truckId, line })
+      this.#held.add({ dueMs: dueMs + delayMs + repeatedAfterMs(chance), key, line })
     }
-    if (bad) this.#held.add({ dueMs, truckId, line: broken(line, chance) })
+    if (bad) this.#held.add({ dueMs, key, line: broken(line, chance) })
   }
 
-  #emit({ truckId, line }: HeldLine): void {
+  #emit({ key, line }: HeldLine): void {
     this.#writer.writeLine(line)
     this.#ends.push(this.#writer.length)
-    this.#truckIds.push(truckId)
+    this.#keys.push(key)
   }
 }
 
@@ -284,7 +263,7 @@ export type WireTruckReading = Static<typeof truckReadingSchema>
 
 /** The same as objects, one interval of the simulated clock at a time, without end. Not for speed. */
 export function* simulateTrucks(
-  options: Omit<TruckSimulationOptions, 'faults'>,
+  options: Omit<SimulationOptions, 'faults'>,
 ): Generator<{ readonly atMs: EpochMs; readonly events: readonly WireTruckReading[] }> {
   const simulation = new TruckSimulation(options)
   for (let round = 1; ; round++) {
@@ -294,4 +273,13 @@ export function* simulateTrucks(
     const events = lines.map((line): WireTruckReading => JSON.parse(line))
     yield { atMs: batch.atMs, events }
   }
+}
+
+export const truckFleet: SimulatedFleet = {
+  topic: truckReadings.name,
+  members: 'trucks',
+  defaultVehicles: 60,
+  maxVehicles: MAX_VEHICLES,
+  defaultIntervalMs: 3_000,
+  create: (options) => new TruckSimulation(options),
 }

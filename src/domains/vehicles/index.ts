@@ -11,12 +11,14 @@ import {
   VEHICLES_TABLE,
 } from './reference.ts'
 import { vehicleRules } from './rules.ts'
+import { vehicleFleet } from './simulate.ts'
 
 export const vehicles: Domain = {
   name: 'vehicles',
   pipelines: [vehiclesPipeline],
   rules: vehicleRules,
   pipelinesWith: (rules) => [vehiclesPipelineWith(rules)],
+  fleets: [vehicleFleet],
   referenceTables: [
     { name: VEHICLES_TABLE, check: checkVehicles },
     { name: MODELS_TABLE, check: checkModels },

@@ -1,6 +1,6 @@
 // Fuel: what the engine and the reefer burn, and what a float in a moving tank makes of the level.
 
-import type { Dice } from './dice.ts'
+import type { Dice } from '../../dice.ts'
 
 export interface FuelTank {
   readonly capacityL: number

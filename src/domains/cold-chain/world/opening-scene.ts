@@ -2,9 +2,9 @@
 // sees an alarm open and resolve, a unit fail, fuel go missing, a door left open, a truck fall silent.
 
 import { type EpochMs, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../../kernel/time.ts'
+import type { Dice } from '../../dice.ts'
 import { type Cargo, cargoes } from './cargo.ts'
 import { type Corridor, corridors } from './corridors.ts'
-import type { Dice } from './dice.ts'
 import { planCompressorFailure } from './reefer.ts'
 import type { Tracker } from './tracker.ts'
 import { beginStop, planDoor, type Truck } from './truck.ts'

@@ -6,8 +6,8 @@
 //                     unit (cools, heats, or neither)      sensor follows the air with a lag
 
 import { type EpochMs, HOUR_MS, MINUTE_MS } from '../../../kernel/time.ts'
+import type { Dice } from '../../dice.ts'
 import type { Cargo } from './cargo.ts'
-import type { Dice } from './dice.ts'
 
 export type ReeferFailure = 'none' | 'compressor' | 'low-gas' | 'stuck-sensor'
 

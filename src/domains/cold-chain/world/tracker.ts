@@ -1,7 +1,7 @@
 // The truck's modem: it loses coverage and uploads what it kept, or falls silent for good.
 
 import { type EpochMs, HOUR_MS, MINUTE_MS } from '../../../kernel/time.ts'
-import type { Dice } from './dice.ts'
+import type { Dice } from '../../dice.ts'
 
 export interface Tracker {
   lostAtMs: EpochMs

@@ -1,9 +1,9 @@
 // One truck: it drives its corridor up and down, stops where trucks stop, and keeps its box cold.
 
 import { type EpochMs, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../../kernel/time.ts'
+import type { Dice } from '../../dice.ts'
 import type { Cargo } from './cargo.ts'
 import { type Corridor, type Landmark, PIECE_M } from './corridors.ts'
-import type { Dice } from './dice.ts'
 import { burn, burnRate, type FuelTank, fill, reeferRate, siphon, slosh } from './fuel.ts'
 import { type Reefer, stepReefer } from './reefer.ts'
 import { outsideC, type Sky } from './weather.ts'

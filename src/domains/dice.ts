@@ -1,6 +1,6 @@
-// Chance for one truck: a stream of its own, so that its story does not depend on who else drives.
+// Chance for one actor of a simulation: a stream of its own, so that its story does not depend on who else acts.
 
-import type { Random } from '../../../ports/random.ts'
+import type { Random } from '../ports/random.ts'
 
 /** A Random that is one small object of plain numbers: 100,000 of them cost little. */
 export interface Dice extends Random {
@@ -17,7 +17,7 @@ export interface Dice extends Random {
 
 const UINT32 = 4_294_967_296
 
-/** Mulberry32: 32 bits of state, which is plenty for the few million draws of one truck. */
+/** Mulberry32: 32 bits of state, which is plenty for the few million draws of one actor. */
 class Mulberry implements Dice {
   #state: number
 

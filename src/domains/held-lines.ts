@@ -2,7 +2,8 @@
 
 export interface HeldLine {
   readonly dueMs: number
-  readonly truckId: string
+  /** Whose line it is. */
+  readonly key: string
   readonly line: string
 }
 

@@ -1,0 +1,95 @@
+import { deepEqual, equal, ok } from 'node:assert/strict'
+import { test } from 'node:test'
+import { seededRandom } from '../../adapters/random/seeded-random.ts'
+import { HOUR_MS, SECOND_MS } from '../../kernel/time.ts'
+import { FAULTS } from '../faults.ts'
+import type { SimulationOptions } from '../simulation.ts'
+import { type VehicleTelemetry, vehicleTelemetry } from './events.ts'
+import { DEFAULT_GEARS, expectedGear } from './gears.ts'
+import { checkColors, checkModels, checkVehicles } from './reference.ts'
+import { simulateVehicles } from './simulate.ts'
+import { exampleTables, modelOf } from './world/fleet.ts'
+
+const START_MS = Date.UTC(2026, 2, 2, 6)
+
+function linesOf(change: Partial<SimulationOptions>, untilMs: number, maxEvents = 1_000): string[] {
+  const simulation = simulateVehicles({
+    vehicles: 20,
+    random: seededRandom(7),
+    startMs: START_MS,
+    intervalMs: SECOND_MS,
+    ...change,
+  })
+  const lines: string[] = []
+  for (;;) {
+    const batch = simulation.take({ untilMs, maxEvents })
+    if (batch.count === 0) return lines
+    const text = Buffer.from(batch.ndjson).toString()
+    batch.ends.forEach((end, index) => {
+      lines.push(text.slice(batch.ends[index - 1] ?? 0, end - 1))
+    })
+  }
+}
+
+function eventsOf(lines: readonly string[]): readonly VehicleTelemetry[] {
+  return lines.map((line) => {
+    const parsed = vehicleTelemetry.parse(JSON.parse(line))
+    ok(parsed.ok, line)
+    return parsed.value
+  })
+}
+
+test('the same seed gives the same bytes, however they are taken', () => {
+  const change = (batch: number): string[] =>
+    linesOf({ random: seededRandom(3), faults: FAULTS }, START_MS + 600_000, batch)
+  deepEqual(change(1), change(777))
+})
+
+test('two hours of cars are driven as cars are, with a few that speed, overrev or forget a gear', () => {
+  const events = eventsOf(linesOf({ vehicles: 40, intervalMs: 2_000 }, START_MS + 2 * HOUR_MS))
+  const shares = (holds: (event: VehicleTelemetry) => boolean): number =>
+    events.filter(holds).length / events.length
+  ok(events.every(({ lat, lon }) => lat !== null && lon !== null && lat < -1 && lon > 36))
+  const fast = shares(({ speedKmh }) => (speedKmh ?? 0) > 120)
+  const stressed = shares(({ rpm }) => (rpm ?? 0) > 6_000)
+  const standing = shares(({ speedKmh }) => speedKmh === 0)
+  const odd = shares(
+    ({ vehicleId, speedKmh, gear }) =>
+      !modelOf(Number(vehicleId.slice(4)) - 1).electric &&
+      gear !== expectedGear(speedKmh ?? 0, DEFAULT_GEARS),
+  )
+  ok(fast > 0.001 && fast < 0.03, `${fast} above 120 km/h`)
+  ok(stressed > 0.0001 && stressed < 0.02, `${stressed} above 6,000 a minute`)
+  ok(standing > 0.02 && standing < 0.4, `${standing} standing`)
+  ok(odd > 0.0003 && odd < 0.05, `${odd} in another gear`)
+})
+
+test('without failures nobody breaks a rule', () => {
+  const events = eventsOf(linesOf({ failures: false, intervalMs: 5_000 }, START_MS + HOUR_MS))
+  ok(events.every(({ speedKmh, rpm }) => (speedKmh ?? 0) <= 120 && (rpm ?? 0) <= 6_000))
+})
+
+test('broken lines are refused, all but a clock in 2099', () => {
+  const lines = linesOf({ faults: ['bad'], vehicles: 100 }, START_MS + 200_000)
+  const refused = lines.filter((line) => {
+    try {
+      return !vehicleTelemetry.parse(JSON.parse(line)).ok
+    } catch {
+      return true
+    }
+  })
+  const future = lines.filter((line) => line.includes('"2099'))
+  ok(refused.length > 40, `${refused.length} refused`)
+  equal(lines.length - refused.length - future.length, 100 * 201 - (100 - 1))
+})
+
+test('the example tables are well-formed and list most of the fleet', () => {
+  const { vehicles, models, colors } = exampleTables(1_000)
+  deepEqual(
+    [checkVehicles(vehicles), checkModels(models), checkColors(colors)],
+    [undefined, undefined, undefined],
+  )
+  equal(vehicles.length, 975)
+  equal(new Set(vehicles.map(({ modelId }) => modelId)).size, 8)
+  equal(new Set(vehicles.map(({ colorId }) => colorId)).size, 7)
+})
