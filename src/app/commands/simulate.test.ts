@@ -57,7 +57,7 @@ test('wrong usage exits 2 and says what is wrong', async () => {
     [['all', '--faults', 'late,early'], /not 'early'/],
     [['all', '--vehicles', '0'], /--vehicles must be/],
     [['all', '--start', '2099-01-01T00:00:00Z'], /lies in the future/],
-    [['all', '--rate', '10000/s', '--vehicles', '2'], /every 0\.2 ms/],
+    [['cold-chain', '--rate', '10000/s', '--vehicles', '2'], /every 0\.2 ms/],
   ]
   await Promise.all(
     wrong.map(async ([args, message]) => {
