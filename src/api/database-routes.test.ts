@@ -137,6 +137,7 @@ async function fill(
     deadLetters,
     outbox: [],
     windows: [],
+    rows: [],
     journal: [],
     bytes: 1,
   }

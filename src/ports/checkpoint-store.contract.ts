@@ -19,6 +19,7 @@ import type {
   TaskId,
   WindowResult,
 } from './checkpoint-store.ts'
+import type { RowChange, RowTable } from './row-table.ts'
 
 export interface StoredWindow {
   readonly partition: number
@@ -36,11 +37,49 @@ export interface StoredRecords {
   deadLetters(topic: string): Promise<readonly DeadLetter[]>
   outbox(kind: string): Promise<readonly OutboxEntry[]>
   windows(name: string): Promise<readonly StoredWindow[]>
+  /** Rows of `contractRows` of one owner, ordered by name. */
+  rows(owner: string): Promise<readonly ContractRow[]>
 }
 
 export interface StoreUnderTest {
   readonly store: CheckpointStore
   readonly records: StoredRecords
+}
+
+/** A durable row with one column of every type; the adapter's test makes its table. */
+export interface ContractRow {
+  readonly owner: string
+  readonly name: string
+  readonly seenAtMs: EpochMs
+  readonly price: string | null
+  readonly count: number | null
+  readonly kept: string | null
+  readonly items: unknown
+}
+
+export const contractRows: RowTable<ContractRow> = {
+  name: 'contract_row',
+  columns: [
+    { name: 'owner', type: 'text' },
+    { name: 'name', type: 'text' },
+    { name: 'seen_at', type: 'timestamptz' },
+    { name: 'price', type: 'numeric' },
+    { name: 'count', type: 'int4' },
+    { name: 'kept', type: 'text' },
+    { name: 'items', type: 'jsonb' },
+  ],
+  keyColumns: 2,
+  newestBy: 'seen_at',
+  keptWhereNull: ['kept'],
+  write(row, value) {
+    row.text(value.owner)
+    row.text(value.name)
+    row.timestamp(value.seenAtMs)
+    row.numeric(value.price)
+    row.int4(value.count)
+    row.text(value.kept)
+    row.json(value.items)
+  },
 }
 
 /** Gives one more handle on the same records; the suite closes the store. */
@@ -208,9 +247,36 @@ function checkpoint(task: TaskId, epoch: number, part: Part): Checkpoint {
     deadLetters: [],
     outbox: [],
     windows: [],
+    rows: [],
     journal: [],
     bytes: 0,
     ...part,
+  }
+}
+
+const ownerOf = (task: TaskId): string => `${task.pipeline}/${task.partition}`
+
+function rowOf(task: TaskId, changes: Partial<ContractRow> = {}): ContractRow {
+  return {
+    owner: ownerOf(task),
+    name: 'a',
+    seenAtMs: START_MS,
+    price: null,
+    count: null,
+    kept: null,
+    items: null,
+    ...changes,
+  }
+}
+
+function changeOf(row: ContractRow): RowChange {
+  const { owner, name, seenAtMs, price, count, kept, items } = row
+  return {
+    table: contractRows,
+    tenantId: 'default',
+    key: JSON.stringify([owner, name]),
+    offset: 0,
+    values: [owner, name, seenAtMs, price, count, kept, items],
   }
 }
 
@@ -1089,6 +1155,63 @@ export function checkpointStoreContract(name: string, open: OpenCheckpointStore)
             .map((one) => JSON.stringify([one.group, one.tenantId, one.startMs, one.endMs]))
             .sort()
         deepEqual(text(found), text(windows))
+      }))
+  })
+
+  describe(`${name}: durable rows`, () => {
+    test('a row is replaced by what comes later, and stays where nothing new is known', () =>
+      withStore(async ({ store, records }, task) => {
+        const { epoch } = await store.claim(task)
+        const put = async (rows: readonly RowChange[]): Promise<readonly ContractRow[]> => {
+          equal(await store.commit(checkpoint(task, epoch, { rows })), 'committed')
+          return records.rows(ownerOf(task))
+        }
+        const first = rowOf(task, { price: '12.345', kept: 'x', items: { a: [1, null] } })
+        const next = rowOf(task, { seenAtMs: START_MS + 1, count: 2, kept: null })
+        const other = rowOf(task, { name: 'b' })
+        deepEqual(await put([changeOf(first)]), [first])
+        deepEqual(await put([changeOf(first)]), [first])
+        deepEqual(await put([changeOf(first), changeOf(next), changeOf(other)]), [
+          { ...next, kept: 'x' },
+          other,
+        ])
+        deepEqual(await put([changeOf(rowOf(task, { seenAtMs: START_MS - 1, count: 9 }))]), [
+          { ...next, kept: 'x' },
+          other,
+        ])
+        deepEqual(await put([{ ...changeOf(other), values: null }]), [{ ...next, kept: 'x' }])
+      }))
+
+    test('rows of another tenant are others, and odd names stay apart or whole', () =>
+      withStore(async ({ store, records }, task) => {
+        const { epoch } = await store.claim(task)
+        const odd = ODD_STRINGS.filter((text) => replaced(text) === text)
+        const rows = odd.map((text) => rowOf(task, { name: text, kept: text }))
+        const elsewhere = { ...changeOf(rowOf(task, { name: odd[0] ?? '' })), tenantId: 'b' }
+        const changes = [...rows.map(changeOf), elsewhere]
+        equal(await store.commit(checkpoint(task, epoch, { rows: changes })), 'committed')
+        const names = (await records.rows(ownerOf(task))).map((row) => row.name)
+        deepEqual(names.toSorted(), [odd[0], ...odd].toSorted())
+      }))
+
+    test('a row whose text cannot be stored is stored with a replacement', () =>
+      withStore(async ({ store, records }, task) => {
+        const { epoch } = await store.claim(task)
+        const rows = [
+          changeOf(rowOf(task, { name: 'a\u0000b' })),
+          changeOf(rowOf(task, { name: 'a\ufffdb' })),
+        ]
+        equal(await store.commit(checkpoint(task, epoch, { rows })), 'committed')
+        ok((await records.rows(ownerOf(task))).length >= 1)
+      }))
+
+    test('a fenced commit leaves no row', () =>
+      withStore(async ({ store, records }, task) => {
+        const { epoch } = await store.claim(task)
+        await store.claim(task)
+        const rows = [changeOf(rowOf(task))]
+        equal(await store.commit(checkpoint(task, epoch, { rows })), 'fenced')
+        deepEqual(await records.rows(ownerOf(task)), [])
       }))
   })
 

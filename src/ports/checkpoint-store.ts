@@ -11,6 +11,7 @@ import type {
   ArchiveLayout,
   ArchiveTable,
 } from './archive.ts'
+import type { RowChange } from './row-table.ts'
 
 export interface TaskId {
   readonly pipeline: string
@@ -91,6 +92,8 @@ export interface Checkpoint {
   readonly deadLetters: readonly DeadLetter[]
   readonly outbox: readonly OutboxEntry[]
   readonly windows: readonly WindowResult[]
+  /** In the order in which they came to be; of one row the last counts. */
+  readonly rows: readonly RowChange[]
   /** Only where something changed since the entry before. */
   readonly journal: readonly JournalEntry[]
   /** Memory that it holds until it is committed. */

@@ -45,6 +45,7 @@ function watch(rule: Partial<RuleDefinition>, ...more: readonly Partial<RuleDefi
     broadcast: () => undefined,
     setTimer() {},
     clearTimer() {},
+    put() {},
     effect() {},
     openEpisode: (episode) =>
       told.push({ at: atMs / 1_000, what: 'opened', episode: { ...episode } }),

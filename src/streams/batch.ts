@@ -9,6 +9,7 @@ import type {
   OutboxEntry,
   WindowResult,
 } from '../ports/checkpoint-store.ts'
+import type { RowChange } from '../ports/row-table.ts'
 
 /** What a batch may see besides its own events. */
 export interface BatchInputs {
@@ -58,6 +59,8 @@ export interface BatchOutput {
   readonly deadLetters: readonly DeadLetter[]
   readonly outbox: readonly OutboxEntry[]
   readonly windows: readonly WindowResult[]
+  /** One a row at most: what a batch made of it in the end. */
+  readonly rows: readonly RowChange[]
   readonly journal: readonly JournalEntry[]
   readonly counts: Readonly<BatchCounts>
   /** The passing of wall time, and no event, is why something was decided. */

@@ -31,6 +31,7 @@ function output(
     deadLetters: [],
     outbox: [],
     windows: [],
+    rows: [],
     journal: [],
     counts: noCounts(),
     causedByTick: false,

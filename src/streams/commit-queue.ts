@@ -250,6 +250,7 @@ function bytesOf(output: BatchOutput): number {
     output.deadLetters.length +
     output.outbox.length +
     output.windows.length +
+    output.rows.length +
     output.journal.length
   let bytes = (1 + others) * BYTES_PER_OUTPUT
   for (const chunk of output.archive) bytes += chunk.bytes
@@ -270,6 +271,7 @@ function mergeBatches(options: CommitQueueOptions, batches: readonly QueuedBatch
     deadLetters: outputs.flatMap((output) => output.deadLetters),
     outbox: outputs.flatMap((output) => output.outbox),
     windows: outputs.flatMap((output) => output.windows),
+    rows: outputs.flatMap((output) => output.rows),
     journal: outputs.flatMap((output) => output.journal),
     bytes: batches.reduce((sum, batch) => sum + batch.bytes, 0),
   }

@@ -63,6 +63,8 @@ export interface KeySlot<E extends StreamEvent, S> {
   aliases: Map<string, string>
   /** Effects asked for by events of the tail: id to offset. None is asked for twice. */
   effects: Map<string, number>
+  /** Durable rows put by events of the tail: id to the offset at which each was put last. */
+  rows: Map<string, number>
   recentIds: RecentIds | null
   /** Ids of events that were late when they came. */
   lateIds: RecentIds | null
@@ -155,4 +157,5 @@ function forgetSettled<E extends StreamEvent, S>(slot: KeySlot<E, S>): void {
     for (const [opener, id] of slot.aliases) if (!known.has(id)) slot.aliases.delete(opener)
   }
   for (const [id, offset] of slot.effects) if (!inTail(offset)) slot.effects.delete(id)
+  for (const [id, offset] of slot.rows) if (!inTail(offset)) slot.rows.delete(id)
 }

@@ -4,6 +4,7 @@
 import type { DurationMs, EpochMs } from '../kernel/time.ts'
 import type { DeadLetter, OutboxEntry } from '../ports/checkpoint-store.ts'
 import type { LogRecord } from '../ports/log.ts'
+import type { RowLayout, RowTable } from '../ports/row-table.ts'
 import type { Episode, PartitionPlace } from './episode.ts'
 import type { StreamEvent, TopicDefinition } from './topic.ts'
 import type { WindowDefinition } from './windows.ts'
@@ -26,9 +27,16 @@ export interface KeyContext {
   openEpisode(episode: Episode): void
   /** Publishes a change of an episode that is open, or that this call closed. */
   publishEpisode(episode: Episode): void
+  /**
+   * Says how a durable row is from now on. A row that may be put again must be among the `rows.open` of the
+   * state meanwhile: where a late event shows that it was put in error, it becomes again what it was there.
+   */
+  put: PutRow
   /** Asks for an effect outside; `name` makes its id unique among the effects of one event. */
   effect(name: string, payload: OutboxEntry['payload']): void
 }
+
+export type PutRow = <R>(table: RowTable<R>, row: R) => void
 
 export interface Silence<S> {
   /** Wall time without an event of the key, after an event that came in time. */
@@ -72,6 +80,12 @@ export interface Pipeline<E extends StreamEvent, S> {
   readonly silences: readonly Silence<S>[]
   readonly windows: readonly WindowDefinition<E>[]
   readonly broadcasts: readonly BroadcastDefinition[]
+  /** Durable rows that it puts; absent where there are none. */
+  readonly rows?: {
+    readonly tables: readonly RowLayout[]
+    /** Puts every row that the state may still change, as far as it goes. Called, too, when a key falls silent. */
+    open(state: Readonly<S>, key: string, put: PutRow): void
+  }
   /** For the topic of dead letters itself: its records are kept as they are, and are no events. */
   readDeadLetter?(record: LogRecord, place: PartitionPlace): DeadLetter
   /** The live view of a key; absent where the domain shows none. */

@@ -4,6 +4,8 @@
 import { derivedId } from '../kernel/ids.ts'
 import type { EpochMs } from '../kernel/time.ts'
 import type { OutboxEntry } from '../ports/checkpoint-store.ts'
+import { type RowChange, type RowTable, rowId } from '../ports/row-table.ts'
+import { type RowsById, rowChange } from './durable-rows.ts'
 import { type Episode, episodeId, type PartitionPlace } from './episode.ts'
 import type { EventTimer, Frame, KeySlot } from './key-slot.ts'
 import type { KeyContext } from './pipeline.ts'
@@ -19,6 +21,13 @@ export interface ContextSink {
   publish(episode: Episode): void
   /** Asked for by the event at `offset`; the same effect may be asked for again when history is rewritten. */
   effect(entry: OutboxEntry, offset: number): void
+  row(change: RowChange): void
+}
+
+/** What comes out when history is computed again. */
+export interface Rebuilt {
+  readonly closed: Episode[]
+  readonly rows: RowsById | null
 }
 
 export class TaskContext<E extends StreamEvent, S> implements KeyContext {
@@ -29,6 +38,8 @@ export class TaskContext<E extends StreamEvent, S> implements KeyContext {
   #frame: Frame<S> | null = null
   /** Episodes closed while history is computed again; null while it is live. */
   #rebuilt: Episode[] | null = null
+  /** Rows put while history is computed again, where somebody wants to know. */
+  #rebuiltRows: RowsById | null = null
   eventTimeMs: EpochMs = 0
   offset = 0
 
@@ -43,12 +54,14 @@ export class TaskContext<E extends StreamEvent, S> implements KeyContext {
     this.#slot = slot
     this.#frame = frame
     this.#rebuilt = null
+    this.#rebuiltRows = null
   }
 
   /** Computing again: nothing leaves; closed episodes are gathered for comparison. */
-  enterRebuild(slot: KeySlot<E, S>, frame: Frame<S>, rebuilt: Episode[]): void {
+  enterRebuild(slot: KeySlot<E, S>, frame: Frame<S>, rebuilt: Rebuilt): void {
     this.enter(slot, frame)
-    this.#rebuilt = rebuilt
+    this.#rebuilt = rebuilt.closed
+    this.#rebuiltRows = rebuilt.rows
   }
 
   get key(): string {
@@ -89,6 +102,14 @@ export class TaskContext<E extends StreamEvent, S> implements KeyContext {
     episode.closedBy = episode.endsAtMs === null ? null : this.offset
     if (this.#rebuilt === null) this.#sink.publish(episode)
     else if (episode.endsAtMs !== null) this.#rebuilt.push(episode)
+  }
+
+  put<R>(table: RowTable<R>, row: R): void {
+    if (this.#rebuilt === null) this.#sink.row(rowChange(this, table, row))
+    else if (this.#rebuiltRows !== null) {
+      const change = rowChange(this, table, row)
+      this.#rebuiltRows.set(rowId(change), change)
+    }
   }
 
   effect(name: string, payload: OutboxEntry['payload']): void {

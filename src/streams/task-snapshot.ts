@@ -39,6 +39,7 @@ interface SlotState {
   readonly p?: readonly PublishedEpisode[]
   readonly a?: readonly (readonly [string, string])[]
   readonly o?: readonly (readonly [string, number])[]
+  readonly d?: readonly (readonly [string, number])[]
   readonly r?: readonly [string, number]
   readonly n?: readonly [string, number]
   readonly l: readonly [EpochMs, number]
@@ -74,6 +75,7 @@ export function encodeSlot<E extends StreamEvent, S>(
     ...(slot.published.length === 0 ? {} : { p: slot.published }),
     ...(slot.aliases.size === 0 ? {} : { a: [...slot.aliases] }),
     ...(slot.effects.size === 0 ? {} : { o: [...slot.effects] }),
+    ...(slot.rows.size === 0 ? {} : { d: [...slot.rows] }),
     ...(slot.recentIds === null ? {} : { r: slot.recentIds.encode() }),
     ...(slot.lateIds === null ? {} : { n: slot.lateIds.encode() }),
     l: [slot.lastReceivedAtMs, slot.lastOffset],
@@ -113,6 +115,7 @@ export function decodeSlot<E extends StreamEvent, S>(
     published: [...(state.p ?? [])],
     aliases: new Map(state.a),
     effects: new Map(state.o),
+    rows: new Map(state.d),
     recentIds: state.r === undefined ? null : RecentIds.decode(state.r),
     lateIds: state.n === undefined ? null : RecentIds.decode(state.n),
     lastReceivedAtMs: state.l[0],

@@ -16,9 +16,11 @@ import type {
   WindowResult,
 } from '../ports/checkpoint-store.ts'
 import type { LogRecord } from '../ports/log.ts'
+import { type RowChange, rowId } from '../ports/row-table.ts'
 import type { ViewEntry } from '../ports/views.ts'
 import { type BatchInputs, type BatchOutput, noCounts } from './batch.ts'
 import { type DecodeProblem, decodeRecord } from './decode.ts'
+import { amendRows, openRows, type RowsById } from './durable-rows.ts'
 import {
   type Cause,
   type Episode,
@@ -41,7 +43,7 @@ import {
 import type { AnyPipeline, Pipeline } from './pipeline.ts'
 import { RecentIds } from './recent-ids.ts'
 import { SilenceQueue } from './silence-queue.ts'
-import { openerOf, TaskContext } from './task-context.ts'
+import { openerOf, type Rebuilt, TaskContext } from './task-context.ts'
 import {
   decodePartition,
   decodeSlot,
@@ -69,6 +71,7 @@ const DUPLICATE: readonly EventFlag[] = ['duplicate']
 const LATE: readonly EventFlag[] = ['late']
 const FUTURE: readonly EventFlag[] = ['future']
 const FUTURE_DUPLICATE: readonly EventFlag[] = ['future', 'duplicate']
+const NO_ROWS: readonly RowChange[] = []
 
 export interface TaskOptions<E extends StreamEvent, S> {
   readonly pipeline: Pipeline<E, S>
@@ -117,6 +120,7 @@ export class Task<E extends StreamEvent, S> {
   #deadLetters: DeadLetter[] = []
   #outbox: OutboxEntry[] = []
   #finished: WindowResult[] = []
+  #rows: RowsById = new Map()
   #counts = noCounts()
 
   constructor(options: TaskOptions<E, S>) {
@@ -142,6 +146,7 @@ export class Task<E extends StreamEvent, S> {
       {
         publish: (episode) => this.#publish(episode),
         effect: (entry, offset) => this.#askFor(entry, offset),
+        row: (change) => this.#putRow(change),
       },
     )
   }
@@ -290,7 +295,7 @@ export class Task<E extends StreamEvent, S> {
     this.#nextOffset = offset
     for (const reference of references) this.#setReference(reference)
     for (const slot of this.#slots.values()) {
-      if (slot.head === slot.base) this.#rebuild(slot, [])
+      if (slot.head === slot.base) this.#rebuild(slot, nothingAsked())
       this.#queueSilence(slot)
     }
   }
@@ -446,6 +451,7 @@ export class Task<E extends StreamEvent, S> {
       published: [],
       aliases: new Map(),
       effects: new Map(),
+      rows: new Map(),
       recentIds: null,
       lateIds: null,
       lastReceivedAtMs: record.receivedAtMs,
@@ -504,14 +510,16 @@ export class Task<E extends StreamEvent, S> {
       slot.mid = { ...slot.mid, index: slot.mid.index + 1 }
     }
     const closed: Episode[] = []
-    this.#rebuild(slot, closed)
+    const rows: RowsById = new Map()
+    this.#rebuild(slot, { closed, rows })
+    for (const change of amendRows(slot, this.pipeline, rows)) this.#rows.set(rowId(change), change)
     this.#amend(slot, [...closed, ...this.pipeline.openEpisodes(slot.head.state)])
     return true
   }
 
   #makeRoom(slot: KeySlot<E, S>): void {
     if (slot.tail.length < MAX_TAIL_EVENTS) return
-    this.#context.enterRebuild(slot, slot.base, [])
+    this.#context.enterRebuild(slot, slot.base, nothingAsked())
     shortenTail(slot, (frame, entry) => this.#apply(frame, entry))
   }
 
@@ -536,11 +544,11 @@ export class Task<E extends StreamEvent, S> {
     }
   }
 
-  /** Computes head and mid from base and tail; episodes that closed on the way are put into `closed`. */
-  #rebuild(slot: KeySlot<E, S>, closed: Episode[]): void {
+  /** Computes head and mid from base and tail; what comes out on the way is put into `rebuilt`. */
+  #rebuild(slot: KeySlot<E, S>, rebuilt: Rebuilt): void {
     this.#slot = slot
     slot.head = this.#copy(slot.base)
-    this.#context.enterRebuild(slot, slot.head, closed)
+    this.#context.enterRebuild(slot, slot.head, rebuilt)
     for (let index = 0; index <= slot.tail.length; index++) {
       if (slot.mid?.index === index) slot.mid = { ...slot.mid, frame: this.#copy(slot.head) }
       const entry = slot.tail[index]
@@ -567,7 +575,7 @@ export class Task<E extends StreamEvent, S> {
       else slot.aliases.set(openerOf(episode), episode.id)
     }
     // Once more, so that the mid holds the ids that were published too.
-    this.#rebuild(slot, [])
+    this.#rebuild(slot, nothingAsked())
   }
 
   #withdraw(slot: KeySlot<E, S>, known: PublishedEpisode): void {
@@ -604,6 +612,12 @@ export class Task<E extends StreamEvent, S> {
     if (slot.effects.has(entry.id)) return
     slot.effects.set(entry.id, offset)
     this.#outbox.push(entry)
+  }
+
+  #putRow(change: RowChange): void {
+    const id = rowId(change)
+    this.#slot?.rows.set(id, change.offset)
+    this.#rows.set(id, change)
   }
 
   #forgiveOutage(nowMs: EpochMs): void {
@@ -666,6 +680,7 @@ export class Task<E extends StreamEvent, S> {
     slot.silencesPassed++
     this.#markUnsaved(slot)
     this.#markUnseen(slot)
+    this.#putOpenRows(slot)
     const episode = silence.describe(slot.head.state, {
       key: slot.key,
       startsAtMs,
@@ -678,6 +693,18 @@ export class Task<E extends StreamEvent, S> {
     this.#context.offset = slot.lastOffset
     this.#context.openEpisode(episode)
     slot.silenceEpisodes.push(episode)
+  }
+
+  /** Nobody knows when the key speaks again: what it had begun is written as far as it got. */
+  #putOpenRows(slot: KeySlot<E, S>): void {
+    if (this.pipeline.rows === undefined) return
+    const { key, tenantId, lastOffset: offset } = slot
+    const open = openRows(this.pipeline, { key, tenantId, state: slot.head.state, offset })
+    const newest = slot.tail.at(-1)
+    for (const [id, change] of open) {
+      if (newest !== undefined) slot.rows.set(id, newest.offset)
+      this.#rows.set(id, change)
+    }
   }
 
   #addToWindows(slot: KeySlot<E, S>, event: E, eventTimeMs: EpochMs): void {
@@ -739,6 +766,7 @@ export class Task<E extends StreamEvent, S> {
       deadLetters: this.#deadLetters,
       outbox: this.#outbox,
       windows: this.#finished,
+      rows: this.#rows.size === 0 ? NO_ROWS : [...this.#rows.values()],
       journal,
       counts: this.#counts,
       causedByTick,
@@ -747,6 +775,7 @@ export class Task<E extends StreamEvent, S> {
     this.#deadLetters = []
     this.#outbox = []
     this.#finished = []
+    if (this.#rows.size > 0) this.#rows = new Map()
     this.#counts = noCounts()
     return output
   }
@@ -855,6 +884,10 @@ export type AnyTask = Task<any, any>
 export function outageOf(pipeline: AnyPipeline): DurationMs {
   const shortest = pipeline.silences[0]
   return shortest === undefined ? Number.POSITIVE_INFINITY : OUTAGE_SILENCES * shortest.afterMs
+}
+
+function nothingAsked(): Rebuilt {
+  return { closed: [], rows: null }
 }
 
 function placeOf(record: LogRecord): Pick<LogRecord, 'offset' | 'receivedAtMs'> {

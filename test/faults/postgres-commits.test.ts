@@ -98,6 +98,7 @@ function outputOf(store: CheckpointStore, fromOffset: number, toOffset: number):
     deadLetters: [],
     outbox: [],
     windows: [],
+    rows: [],
     journal: [],
     counts: noCounts(),
     causedByTick: false,

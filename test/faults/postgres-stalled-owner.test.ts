@@ -81,6 +81,7 @@ function checkpoint(store: CheckpointStore, epoch: number, fromOffset: number): 
     deadLetters: [],
     outbox: [],
     windows: [],
+    rows: [],
     journal: [],
     bytes: 0,
   }

@@ -22,6 +22,8 @@ export interface CrankResult {
   readonly alerts: readonly Alert[]
   readonly windows: readonly WindowResult[]
   readonly outbox: readonly unknown[]
+  /** Durable rows by name, their values in the end. */
+  readonly rows: readonly (readonly [string, string])[]
   readonly deadLetters: readonly unknown[]
   /** The whole state as a snapshot holds it, by key. */
   readonly state: ReadonlyMap<string, string>
@@ -136,12 +138,13 @@ export class Crank {
 
   result(): CrankResult {
     this.snapshot()
-    const { archive, windows, outbox, deadLetters } = this.database
+    const { archive, windows, outbox, deadLetters, rows } = this.database
     return {
       archive: [...archive.values()],
       alerts: this.#alerts,
       windows: [...windows].sort(byName).map(([, result]) => result),
       outbox: [...outbox].sort(byName).map(([, entry]) => entry),
+      rows: [...rows].sort(byName).map(([name, { values }]) => [name, JSON.stringify(values)]),
       deadLetters: [...deadLetters].sort(byName).map(([, letter]) => letter),
       state: new Map([...this.database.taskOf(this.#id).snapshot].sort(byName)),
     }

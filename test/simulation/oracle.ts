@@ -5,6 +5,7 @@ import type { Alert } from '../../src/ports/alert.ts'
 import type { OutboxEntry, WindowResult } from '../../src/ports/checkpoint-store.ts'
 import type { LogRecord } from '../../src/ports/log.ts'
 import type { ReferenceStore } from '../../src/ports/reference-source.ts'
+import type { RowChange } from '../../src/ports/row-table.ts'
 import { type BatchInputs, NO_INPUTS } from '../../src/streams/batch.ts'
 import type { AnyPipeline } from '../../src/streams/pipeline.ts'
 import { type AnyTask, Task } from '../../src/streams/task.ts'
@@ -18,6 +19,7 @@ export interface Outcome {
   readonly alerts: ReadonlyMap<string, string>
   readonly windows: ReadonlyMap<string, string>
   readonly outbox: ReadonlyMap<string, string>
+  readonly rows: ReadonlyMap<string, string>
   /** State of every key and partition. */
   readonly state: ReadonlyMap<string, string>
 }
@@ -112,20 +114,23 @@ export function outcomeOf(
     alerts: textOf(database.alerts),
     windows: textOf(database.windows),
     outbox: textOf(database.outbox),
+    rows: textOf(database.rows),
     state,
   }
 }
 
 function textOf(
-  found: ReadonlyMap<string, MemoryRow | Alert | WindowResult | OutboxEntry>,
+  found: ReadonlyMap<string, MemoryRow | Alert | WindowResult | OutboxEntry | RowChange>,
 ): ReadonlyMap<string, string> {
   return new Map([...found].map(([name, value]) => [name, JSON.stringify(value)]))
 }
 
+const PARTS = ['archive', 'transitions', 'alerts', 'windows', 'outbox', 'rows', 'state'] as const
+
 /** Where two outcomes differ; empty where they are the same. */
 export function differences(found: Outcome, expected: Outcome): readonly string[] {
   const differing: string[] = []
-  for (const part of ['archive', 'transitions', 'alerts', 'windows', 'outbox', 'state'] as const) {
+  for (const part of PARTS) {
     for (const [name, text] of expected[part]) {
       const other = found[part].get(name)
       if (other !== text) differing.push(`${part} ${name}: found ${other}, expected ${text}`)

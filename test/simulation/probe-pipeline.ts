@@ -4,11 +4,12 @@
 
 import { type Static, Type } from '@sinclair/typebox'
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../src/kernel/time.ts'
+import type { RowTable } from '../../src/ports/row-table.ts'
 import type { RuleDefinition } from '../../src/rules/definition.ts'
 import { copyRuns, openEpisodesOf, type RuleRuns, RuleSet } from '../../src/rules/rule-set.ts'
 import type { Episode } from '../../src/streams/episode.ts'
 import { compileParser } from '../../src/streams/parse.ts'
-import type { Pipeline } from '../../src/streams/pipeline.ts'
+import type { KeyContext, Pipeline } from '../../src/streams/pipeline.ts'
 import type { StreamEvent, TopicDefinition } from '../../src/streams/topic.ts'
 import type { WindowDefinition } from '../../src/streams/windows.ts'
 
@@ -124,12 +125,40 @@ const ruleSet = new RuleSet(probeRules, {
   derived: ['adjusted', 'severity'],
 })
 
+/** What one probe measured in one span of time. */
+export interface ProbeSpan {
+  readonly probeId: string
+  readonly startsAtMs: number
+  readonly events: number
+  readonly sum: number
+}
+
+const SPAN_MS = 20 * SECOND_MS
+
+export const spanTable: RowTable<ProbeSpan> = {
+  name: 'probe_span',
+  columns: [
+    { name: 'probe_id', type: 'text' },
+    { name: 'starts_at', type: 'timestamptz' },
+    { name: 'events', type: 'int4' },
+    { name: 'sum', type: 'float8' },
+  ],
+  keyColumns: 2,
+  write(row, span) {
+    row.text(span.probeId)
+    row.timestamp(span.startsAtMs)
+    row.int4(span.events)
+    row.float8(span.sum)
+  },
+}
+
 export interface ProbeState {
   events: number
   sum: number
   last: number | null
   timers: number
   overdue: Episode | null
+  span: ProbeSpan | null
   runs: RuleRuns
 }
 
@@ -172,7 +201,15 @@ export function probePipeline({ broadcast }: ProbeParts): Pipeline<Probe, ProbeS
     topic: probes,
     stateFormat: 1,
     forgetAfterMs: DAY_MS,
-    newState: () => ({ events: 0, sum: 0, last: null, timers: 0, overdue: null, runs: [] }),
+    newState: () => ({
+      events: 0,
+      sum: 0,
+      last: null,
+      timers: 0,
+      overdue: null,
+      span: null,
+      runs: [],
+    }),
     copyState: (state) => ({
       ...state,
       overdue: state.overdue === null ? null : { ...state.overdue },
@@ -185,6 +222,7 @@ export function probePipeline({ broadcast }: ProbeParts): Pipeline<Probe, ProbeS
       state.events++
       state.sum = Math.round((state.sum + adjusted) * 1_000) / 1_000
       state.last = event.level
+      addToSpan(state, adjusted, context)
       if (state.overdue !== null && event.level >= 0) {
         state.overdue.status = 'resolved'
         state.overdue.endsAtMs = context.eventTimeMs
@@ -224,6 +262,12 @@ export function probePipeline({ broadcast }: ProbeParts): Pipeline<Probe, ProbeS
           },
         ]
       : [],
+    rows: {
+      tables: [spanTable],
+      open(state, _key, put) {
+        if (state.span !== null) put(spanTable, state.span)
+      },
+    },
     view: {
       name: 'probes',
       document: (state, key, facts) => ({
@@ -234,6 +278,20 @@ export function probePipeline({ broadcast }: ProbeParts): Pipeline<Probe, ProbeS
       }),
     },
   }
+}
+
+/** A span begins with its first event, which need not be at its very start: out of order, another one is. */
+function addToSpan(state: ProbeState, adjusted: number, context: KeyContext): void {
+  const { eventTimeMs, key } = context
+  const { span } = state
+  if (span !== null && eventTimeMs < span.startsAtMs + SPAN_MS) {
+    const sum = Math.round((span.sum + adjusted) * 1_000) / 1_000
+    state.span = { ...span, events: span.events + 1, sum }
+    return
+  }
+  if (span !== null) context.put(spanTable, span)
+  state.span = { probeId: key, startsAtMs: eventTimeMs, events: 1, sum: adjusted }
+  context.put(spanTable, state.span)
 }
 
 function overdueEpisode(entityId: string, atMs: number): Episode {

@@ -17,6 +17,7 @@ import type {
   TaskId,
   WindowResult,
 } from '../../src/ports/checkpoint-store.ts'
+import { type RowChange, rowId } from '../../src/ports/row-table.ts'
 import { fromColumnValues } from '../../src/streams/event-values.ts'
 import { columnsOf, type MemoryRow, memoryEncoder, rowsOf } from './memory-encoder.ts'
 
@@ -56,6 +57,8 @@ export class SimulatedDatabase {
   readonly outbox = new Map<string, OutboxEntry>()
   /** By window, tenant, start, group and partition. */
   readonly windows = new Map<string, WindowResult>()
+  /** Durable rows by table, tenant and key. */
+  readonly rows = new Map<string, RowChange>()
 
   taskOf(id: TaskId): TaskRow {
     let row = this.tasks.get(nameOf(id))
@@ -114,6 +117,19 @@ export class SimulatedDatabase {
     return 'committed'
   }
 
+  #putRow(change: RowChange): void {
+    const { table, values } = change
+    const known = this.rows.get(rowId(change))?.values
+    const columnAt = (name: string): number => table.columns.findIndex((each) => each.name === name)
+    if (known != null && table.newestBy !== undefined) {
+      const at = columnAt(table.newestBy)
+      if (Number(values?.[at]) < Number(known[at])) return
+    }
+    const kept = (table.keptWhereNull ?? []).map(columnAt)
+    const merged = values?.map((value, at) => (kept.includes(at) ? (value ?? known?.[at]) : value))
+    this.rows.set(rowId(change), { ...change, values: merged ?? null })
+  }
+
   saveSnapshot(snapshot: Snapshot): CommitOutcome {
     const outcome = this.#saveSnapshot(snapshot)
     this.witness?.afterSnapshot(snapshot, outcome)
@@ -163,6 +179,10 @@ export class SimulatedDatabase {
     for (const result of checkpoint.windows) {
       const name = windowName(result, partition)
       if ((this.windows.get(name)?.revision ?? 0) < result.revision) this.windows.set(name, result)
+    }
+    for (const change of checkpoint.rows) {
+      if (change.values === null) this.rows.delete(rowId(change))
+      else this.#putRow(change)
     }
     const row = this.taskOf(checkpoint.task)
     for (const entry of checkpoint.journal) row.journal.set(entry.offset, entry)

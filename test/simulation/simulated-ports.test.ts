@@ -2,7 +2,10 @@
 // holds for those too.
 
 import { systemClock } from '../../src/adapters/clock/system-clock.ts'
-import { checkpointStoreContract } from '../../src/ports/checkpoint-store.contract.ts'
+import {
+  type ContractRow,
+  checkpointStoreContract,
+} from '../../src/ports/checkpoint-store.contract.ts'
 import { logContract } from '../../src/ports/log.contract.ts'
 import { referenceStoreContract } from '../../src/ports/reference-store.contract.ts'
 import { memoryReferences } from './memory-references.ts'
@@ -34,8 +37,26 @@ checkpointStoreContract('simulated checkpoint store', async () => ({
       [...database.windows]
         .filter(([, result]) => result.window === name)
         .map(([key, result]) => ({ partition: partitionOf(key), result })),
+    rows: async (owner) =>
+      [...database.rows.values()]
+        .map(({ values }) => contractRow(values ?? []))
+        .filter((row) => row.owner === owner)
+        .sort((a, b) => (a.name < b.name ? -1 : 1)),
   },
 }))
+
+function contractRow(values: readonly unknown[]): ContractRow {
+  const [owner, name, seenAtMs, price, count, kept, items] = values
+  return {
+    owner: String(owner),
+    name: String(name),
+    seenAtMs: Number(seenAtMs),
+    price: price == null ? null : String(price),
+    count: count == null ? null : Number(count),
+    kept: kept == null ? null : String(kept),
+    items: items ?? null,
+  }
+}
 
 /** The last part of a window's name. */
 function partitionOf(windowName: string): number {

@@ -70,6 +70,7 @@ async function commitRows(store: CheckpointStore, rows: readonly Row[]): Promise
     deadLetters: [],
     outbox: [],
     windows: [],
+    rows: [],
     journal: [],
     bytes: 0,
   })

@@ -3,6 +3,7 @@
 import { suitePostgres, type TestPostgres } from '../../../test/postgres-server.ts'
 import type { Alert } from '../../ports/alert.ts'
 import {
+  type ContractRow,
   checkpointStoreContract,
   type StoredRecords,
 } from '../../ports/checkpoint-store.contract.ts'
@@ -13,13 +14,24 @@ import { createCheckpointStore } from './checkpoint-store.ts'
 let shared: Promise<TestPostgres> | null = null
 
 checkpointStoreContract('PostgreSQL', async () => {
-  shared ??= suitePostgres()
+  shared ??= withRowTable()
   const { address, database } = await shared
   return {
     store: createCheckpointStore({ address }),
     records: recordsOf(database),
   }
 })
+
+/** Durable rows have a table that a migration makes; the suite's own is made here. */
+async function withRowTable(): Promise<TestPostgres> {
+  const postgres = await suitePostgres()
+  await postgres.database.query(
+    `CREATE TABLE contract_row (tenant_id text NOT NULL, log_partition int NOT NULL,
+       log_offset bigint NOT NULL, owner text, name text, seen_at timestamptz NOT NULL,
+       price numeric, count int, kept text, items jsonb, PRIMARY KEY (tenant_id, owner, name))`,
+  )
+  return postgres
+}
 
 function recordsOf(database: Database): StoredRecords {
   return {
@@ -59,11 +71,30 @@ function recordsOf(database: Database): StoredRecords {
       const rows = await database.query('SELECT * FROM window_kpi WHERE window_name = $1', [name])
       return rows.map((row) => ({ partition: Number(row.log_partition), result: windowOf(row) }))
     },
+    async rows(owner) {
+      const rows = await database.query(
+        'SELECT * FROM contract_row WHERE owner = $1 ORDER BY name COLLATE "C"',
+        [owner],
+      )
+      return rows.map(rowOf)
+    },
   }
 }
 
 const text = (value: unknown): string => String(value)
 const timeMs = (value: unknown): number => (value instanceof Date ? value.getTime() : Number.NaN)
+
+function rowOf(row: SqlRow): ContractRow {
+  return {
+    owner: text(row.owner),
+    name: text(row.name),
+    seenAtMs: timeMs(row.seen_at),
+    price: row.price === null ? null : text(row.price),
+    count: row.count === null ? null : Number(row.count),
+    kept: row.kept === null ? null : text(row.kept),
+    items: row.items,
+  }
+}
 
 function alertOf(row: SqlRow): Alert {
   return {

@@ -11,6 +11,7 @@ import type {
   TaskId,
   WindowResult,
 } from '../../ports/checkpoint-store.ts'
+import { writeRows } from './durable-rows.ts'
 import { storable, storableInstant, storableJson } from './stored-text.ts'
 
 /** One statement takes no more than this: jsonb itself ends at 256 MB, and memory sooner. */
@@ -18,8 +19,8 @@ const STATEMENT_ITEMS = 1_000
 const STATEMENT_CHARACTERS = 4 * 1024 * 1024
 
 export function hasOutputs(checkpoint: Checkpoint): boolean {
-  const { alerts, deadLetters, outbox, windows, journal } = checkpoint
-  return [alerts, deadLetters, outbox, windows, journal].some((each) => each.length > 0)
+  const { alerts, deadLetters, outbox, windows, rows, journal } = checkpoint
+  return [alerts, deadLetters, outbox, windows, rows, journal].some((each) => each.length > 0)
 }
 
 export async function writeOutputs(client: pg.PoolClient, checkpoint: Checkpoint): Promise<void> {
@@ -28,6 +29,7 @@ export async function writeOutputs(client: pg.PoolClient, checkpoint: Checkpoint
   await writeDeadLetters(client, checkpoint.deadLetters)
   await writeOutbox(client, checkpoint.outbox)
   await writeWindows(client, task, checkpoint.windows)
+  await writeRows(client, task.partition, checkpoint.rows)
   await writeJournal(client, task, checkpoint.journal)
 }
 

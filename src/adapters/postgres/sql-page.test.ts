@@ -98,6 +98,7 @@ async function writeExamples(store: CheckpointStore): Promise<void> {
       },
     ],
     outbox: [],
+    rows: [],
     windows: [
       {
         window: 'cold-chain-fleet',

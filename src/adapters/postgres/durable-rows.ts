@@ -1,0 +1,118 @@
+// Rows that pipelines keep: each replaced by its newest state. The owner of a partition alone writes its
+// rows, in the order of the log, so the last one wins; written twice, the second changes nothing.
+
+import type pg from 'pg'
+import type { ArchiveColumn } from '../../ports/archive.ts'
+import type { RowChange, RowLayout } from '../../ports/row-table.ts'
+import { storable, storableInstant, storableJson } from './stored-text.ts'
+
+/** One statement takes no more rows. */
+const STATEMENT_ROWS = 5_000
+
+export async function writeRows(
+  client: pg.PoolClient,
+  partition: number,
+  rows: readonly RowChange[],
+): Promise<void> {
+  for (const { table, changes } of byTable(rows)) {
+    const kept = changes.filter(({ values }) => values !== null)
+    const withdrawn = changes.filter(({ values }) => values === null)
+    for (const slice of slices(kept)) await upsert(client, partition, table, slice)
+    for (const slice of slices(withdrawn)) await remove(client, table, slice)
+  }
+}
+
+interface TableChanges {
+  readonly table: RowLayout
+  readonly changes: readonly RowChange[]
+}
+
+/** The newest change of each row; names as they will be stored, so that no two of them are one row. */
+function byTable(rows: readonly RowChange[]): readonly TableChanges[] {
+  const tables = new Map<string, { table: RowLayout; newest: Map<string, RowChange> }>()
+  for (const row of rows) {
+    let known = tables.get(row.table.name)
+    if (known === undefined) {
+      known = { table: row.table, newest: new Map() }
+      tables.set(row.table.name, known)
+    }
+    known.newest.set(storableJson([row.tenantId, JSON.parse(row.key)]), row)
+  }
+  return [...tables.values()].map(({ table, newest }) => ({
+    table,
+    changes: [...newest.values()],
+  }))
+}
+
+async function upsert(
+  client: pg.PoolClient,
+  partition: number,
+  table: RowLayout,
+  rows: readonly RowChange[],
+): Promise<void> {
+  const { name, columns, keyColumns, newestBy } = table
+  const names = columns.map((column) => column.name)
+  const sources = columns.map((_, index) => `$${index + 4}::text[]`)
+  const values = columns.map(({ name: column, type }) => `${column}::${type}`)
+  const replaced = columns
+    .slice(keyColumns)
+    .map(({ name: column }) =>
+      table.keptWhereNull?.includes(column) === true
+        ? `${column} = coalesce(excluded.${column}, ${name}.${column})`
+        : `${column} = excluded.${column}`,
+    )
+  const guard = newestBy === undefined ? '' : `WHERE ${name}.${newestBy} <= excluded.${newestBy}`
+  await client.query(
+    `INSERT INTO ${name} (tenant_id, log_partition, log_offset, ${names.join(', ')})
+     SELECT tenant_id, $1, log_offset::bigint, ${values.join(', ')}
+     FROM unnest($2::text[], $3::text[], ${sources.join(', ')})
+       AS source (tenant_id, log_offset, ${names.join(', ')})
+     ON CONFLICT (tenant_id, ${names.slice(0, keyColumns).join(', ')}) DO UPDATE
+       SET log_partition = excluded.log_partition, log_offset = excluded.log_offset,
+         ${replaced.join(', ')}
+       ${guard}`,
+    [
+      partition,
+      rows.map(({ tenantId }) => storable(tenantId)),
+      rows.map(({ offset }) => offset),
+      ...columns.map(({ type }, index) =>
+        rows.map(({ values: row }) => columnText(type, row?.[index])),
+      ),
+    ],
+  )
+}
+
+async function remove(
+  client: pg.PoolClient,
+  table: RowLayout,
+  rows: readonly RowChange[],
+): Promise<void> {
+  const { name, columns, keyColumns } = table
+  const keys = columns.slice(0, keyColumns)
+  const same = keys.map(({ name: column, type }) => `${name}.${column} = source.${column}::${type}`)
+  await client.query(
+    `DELETE FROM ${name} USING unnest($1::text[], ${keys.map((_, index) => `$${index + 2}::text[]`).join(', ')})
+       AS source (tenant_id, ${keys.map((column) => column.name).join(', ')})
+     WHERE ${name}.tenant_id = source.tenant_id AND ${same.join(' AND ')}`,
+    [
+      rows.map(({ tenantId }) => storable(tenantId)),
+      ...keys.map(({ type }, index) =>
+        rows.map(({ key }) => columnText(type, (JSON.parse(key) as unknown[])[index])),
+      ),
+    ],
+  )
+}
+
+/** As the server reads a value of the column's type. */
+function columnText(type: ArchiveColumn['type'], value: unknown): string | null {
+  if (value === null || value === undefined) return null
+  if (type === 'timestamptz') return storableInstant(Number(value))
+  if (type === 'jsonb') return storableJson(value)
+  return storable(String(value))
+}
+
+function* slices(rows: readonly RowChange[]): Iterable<readonly RowChange[]> {
+  for (let from = 0; from < rows.length; from += STATEMENT_ROWS) {
+    yield rows.slice(from, from + STATEMENT_ROWS)
+  }
+}
