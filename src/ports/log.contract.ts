@@ -62,8 +62,17 @@ async function readTopic(log: Log, topic: string): Promise<readonly LogRecord[]>
   return (await Promise.all(partitions)).flat()
 }
 
+export interface LogTraits {
+  /** Who drops old records: the log when it is told to, or a server by settings of its own. */
+  readonly retention: 'when-told' | 'by-the-server'
+}
+
 /** Registers the suite. Each test uses topics of its own, so that all may share one engine. */
-export function logContract(name: string, open: OpenLog): void {
+export function logContract(
+  name: string,
+  open: OpenLog,
+  traits: LogTraits = { retention: 'when-told' },
+): void {
   /** Runs with `handles` handles and a topic; one partition where order over all keys matters. */
   async function withLog(
     partitions: number,
@@ -345,6 +354,21 @@ export function logContract(name: string, open: OpenLog): void {
           ),
         )
       }
+    }
+
+    if (traits.retention === 'by-the-server') {
+      test('nothing is dropped on our word, however old or large', () =>
+        withLog(1, async (log, topic) => {
+          await fill(log, topic)
+          const startOffset = await log.retain(topic, 0, {
+            keepFromOffset: 50,
+            olderThanMs: START_MS + 1_000,
+            maxBytes: 0,
+          })
+          equal(startOffset, 0)
+          equal((await readAll(log, { topic, partition: 0 })).length, 50)
+        }))
+      return
     }
 
     test('old records are dropped, but never at or above the offset that is still needed', () =>

@@ -8,9 +8,14 @@ export interface NewRecord {
   readonly value: Uint8Array
   readonly receivedAtMs: EpochMs
   readonly tenantId: string
+  /**
+   * For other readers of the log, by name. A log without headers drops them: what we need ourselves is in
+   * the value.
+   */
+  readonly headers?: Readonly<Record<string, string>>
 }
 
-export interface LogRecord extends NewRecord {
+export interface LogRecord extends Omit<NewRecord, 'headers'> {
   readonly offset: number
 }
 
@@ -66,7 +71,10 @@ export interface Log {
     options: { readonly maxWaitMs: DurationMs; readonly signal: AbortSignal },
   ): Promise<void>
   bounds(topic: string, partition: number): Promise<LogBounds>
-  /** Drops what is old or too much; returns the new first offset. */
+  /**
+   * Drops what is old or too much, unless a server does so by settings of its own; returns the first
+   * offset kept.
+   */
   retain(topic: string, partition: number, retention: Retention): Promise<number>
   close(): Promise<void>
 }

@@ -62,7 +62,10 @@ after(async () => {
 
 /** One broker for all tests of this process; undefined, the test skipped, where Kafka can't be had. */
 export async function sharedKafkaOrSkip(t: TestContext): Promise<TestKafka | undefined> {
-  if (!kafkaOrSkip(t)) return undefined
+  return kafkaOrSkip(t) ? sharedKafka() : undefined
+}
+
+export function sharedKafka(): Promise<TestKafka> {
   shared ??= startKafka()
   return shared
 }
