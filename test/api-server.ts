@@ -8,7 +8,8 @@ import { systemClock } from '../src/adapters/clock/system-clock.ts'
 import { createMemoryViews, type MemoryViews } from '../src/adapters/views/memory-views.ts'
 import { createMetrics, type Metrics } from '../src/api/metrics.ts'
 import type { ServerOptions } from '../src/api/options.ts'
-import { createServer, listen } from '../src/api/server.ts'
+import { listen } from '../src/api/process-server.ts'
+import { createServer } from '../src/api/server.ts'
 import { truckReadings } from '../src/domains/cold-chain/events.ts'
 import { builtInProfiles } from '../src/domains/cold-chain/profiles.ts'
 import { PlatformError } from '../src/kernel/errors.ts'
@@ -72,6 +73,7 @@ export function optionsForTest(change: Partial<ServerOptions> = {}): ServerOptio
     rules: () => [],
     profiles: () => builtInProfiles,
     readiness: async () => [{ name: 'log', ready: true, reason: null }],
+    draining: new AbortController().signal,
     plugins: [],
     ...change,
   }

@@ -35,7 +35,7 @@ export interface Program {
 }
 
 /** A data directory that the database's user can enter where we are root; removed after the test. */
-export function temporaryDataDir(t: TestContext): string {
+export function temporaryDataDir(t: Pick<TestContext, 'after'>): string {
   const folder = mkdtempSync(join(tmpdir(), 'outrider-program-'))
   chmodSync(folder, 0o755)
   t.after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 5 }))

@@ -1,14 +1,11 @@
 // What the server is given: ports to read from, and functions that tell how the rest of the program does.
 
-import type { FastifyPluginAsync } from 'fastify'
 import type { GoodsProfile } from '../domains/cold-chain/profiles.ts'
 import type { EpochMs } from '../kernel/time.ts'
 import type { ArchiveLayout } from '../ports/archive.ts'
-import type { Clock } from '../ports/clock.ts'
 import type { Database } from '../ports/database.ts'
-import type { Logger } from '../ports/logger.ts'
 import type { Views } from '../ports/views.ts'
-import type { Metrics } from './metrics.ts'
+import type { ProcessServerOptions } from './process-server.ts'
 
 /** What `GET /history` needs to know of a topic; a `TopicDefinition` is one. */
 export interface ArchivedTopic {
@@ -60,30 +57,20 @@ export interface DeadLetterReplay {
   }[]
 }
 
-export interface ServerOptions {
-  readonly clock: Clock
-  readonly logger: Logger
+export interface ServerOptions extends ProcessServerOptions {
   readonly database: Database
   readonly views: Views
-  readonly metrics: Metrics
   /** Of the program, for documents that leave it. */
   readonly version: string
-  /** Null: no sign-in, this machine only. */
-  readonly adminToken: string | null
-  /** Where people reach the server; with https the session cookie is `Secure`. */
-  readonly publicUrl: string | null
   /** Folder with the built dashboard; null where it is served elsewhere. */
   readonly dashboardDir: string | null
   readonly topics: readonly ArchivedTopic[]
   topicStatus(): Promise<readonly TopicStatus[]>
   rules(): readonly RuleListing[]
   profiles(): readonly GoodsProfile[]
-  readiness(): Promise<readonly PartStatus[]>
   /** Sends dead letters through their door again; absent where there is no door. */
   replayDeadLetters?(request: {
     readonly ids: readonly string[]
     readonly tenantId: string
   }): Promise<DeadLetterReplay>
-  /** Further routes under `/api/v1`, such as the doors'; each names its own `config.access`. */
-  readonly plugins: readonly FastifyPluginAsync[]
 }

@@ -16,6 +16,7 @@ export type HttpProblemCode =
   | 'not-yet-recorded'
   | 'payload-too-large'
   | 'rate-limited'
+  | 'shutting-down'
   | 'too-many-streams'
   | 'unauthorized'
   | 'unsupported-media-type'
@@ -39,6 +40,7 @@ const STATUS: Readonly<Record<HttpProblemCode, { status: number; title: string }
   'not-yet-recorded': { status: 503, title: 'This is not recorded yet' },
   'payload-too-large': { status: 413, title: 'The request is too large' },
   'rate-limited': { status: 429, title: 'Too many requests' },
+  'shutting-down': { status: 503, title: 'This process is about to end' },
   'too-many-streams': { status: 503, title: 'Too many streams are open' },
   unauthorized: { status: 401, title: 'A valid credential is needed' },
   'unsupported-media-type': { status: 415, title: 'The content type is not supported' },

@@ -12,7 +12,8 @@ import { alertOf, entryOf } from '../ports/views.contract.ts'
 import { acceptedType } from './accept.ts'
 import { csvLine } from './csv.ts'
 import { createFeedStatus, IDLE_MS, LAGGING_EVENTS } from './feed-status.ts'
-import { createServer, listen } from './server.ts'
+import { listen } from './process-server.ts'
+import { createServer } from './server.ts'
 
 async function withServer(
   change: Parameters<typeof startApiServer>[0],

@@ -55,7 +55,7 @@ async function untilArchived({ clock, topicStatus, tasks }: Platform): Promise<b
     const lag = status
       .flatMap(({ partitions }) => partitions)
       .reduce((sum, { endOffset, committedOffset }) => sum + endOffset - committedOffset, 0)
-    if (lag === 0 && tasks.notReady() === null) return true
+    if (lag === 0 && tasks?.notReady() == null) return true
     if (lag < least) {
       least = lag
       sinceMs = clock.monotonicMs()

@@ -4,7 +4,6 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { systemClock } from '../adapters/clock/system-clock.ts'
 import { lockDataDir } from '../adapters/data-dir/data-dir-lock.ts'
-import { openLmdbLog } from '../adapters/log/lmdb-log.ts'
 import type { DatabaseAddress } from '../adapters/postgres/address.ts'
 import { createCheckpointStore } from '../adapters/postgres/checkpoint-store.ts'
 import { connectDatabase, type PostgresDatabase } from '../adapters/postgres/database.ts'
@@ -17,6 +16,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { ReferenceStore } from '../ports/reference-source.ts'
+import { openLog } from './open-log.ts'
 import type { Settings } from './settings.ts'
 
 export interface Inspection {
@@ -51,7 +51,7 @@ export async function openInspection(settings: Settings, logger: Logger): Promis
     closers.push(() => database.close())
     const store = createCheckpointStore({ address })
     closers.push(() => store.close())
-    const log = await openLmdbLog({ directory: logDir, clock, mode: 'read' })
+    const log = await openLog(settings, { clock, mode: 'read' })
     closers.push(() => log.close())
     return {
       clock,

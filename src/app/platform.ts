@@ -1,18 +1,14 @@
-// Opens what every role stands on: the data directory, the database, the log, the live views, the tasks.
-// Closes it in the opposite order.
+// Opens what the roles of this process stand on: the data directory, the database, the log, the live views,
+// the tasks. Closes it in the opposite order.
 
 import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
 import { systemClock } from '../adapters/clock/system-clock.ts'
 import { lockDataDir } from '../adapters/data-dir/data-dir-lock.ts'
-import { openLmdbLog } from '../adapters/log/lmdb-log.ts'
 import type { DatabaseAddress } from '../adapters/postgres/address.ts'
 import { connectDatabase, type PostgresDatabase } from '../adapters/postgres/database.ts'
 import { startEmbeddedPostgres } from '../adapters/postgres/embedded-server.ts'
 import { migrate } from '../adapters/postgres/migrate.ts'
-import { randomRunId } from '../adapters/random/system-random.ts'
-import { createMemoryViews } from '../adapters/views/memory-views.ts'
 import { createMetrics, type Metrics } from '../api/metrics.ts'
 import type { TopicStatus } from '../api/options.ts'
 import { createIngest, type Ingest } from '../doors/ingest.ts'
@@ -20,26 +16,31 @@ import type { Alert } from '../ports/alert.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Logger } from '../ports/logger.ts'
-import type { Views } from '../ports/views.ts'
+import type { ViewPublisher } from '../ports/views.ts'
+import { openLog } from './open-log.ts'
+import { type OpenedViews, openViews, refillAlerts } from './open-views.ts'
+import { checkRoles, mayWriteLog, ownsDataDir } from './role-needs.ts'
 import type { Settings } from './settings.ts'
 import { startTaskThreads, type TaskThreads } from './task-threads.ts'
 import type { TaskReport } from './thread-protocol.ts'
-import { allPipelines, eventTopics, neededTopics, topicName } from './topics.ts'
+import { createTopicStatus } from './topic-status.ts'
+import { eventTopics, neededTopics, topicName } from './topics.ts'
 
 /** Threads for tasks; one core is left to the doors, the pages and the database. */
 const MAX_TASK_THREADS = 8
 
+/** What depends on the role is null where the process does not have it. */
 export interface Platform {
   readonly settings: Settings
   readonly clock: Clock
   readonly logger: Logger
-  readonly address: DatabaseAddress
-  readonly database: PostgresDatabase
-  readonly log: Log
-  readonly views: Views
   readonly metrics: Metrics
+  readonly log: Log
+  /** Connects when it is asked something; doors never ask. */
+  readonly database: PostgresDatabase
   readonly ingest: Ingest
-  readonly tasks: TaskThreads
+  readonly views: OpenedViews | null
+  readonly tasks: TaskThreads | null
   topicStatus(): Promise<readonly TopicStatus[]>
   close(): Promise<void>
 }
@@ -51,47 +52,59 @@ export interface PlatformOptions {
 
 /** Rejects with what is in the way, everything opened so far closed again. */
 export async function openPlatform({ settings, logger }: PlatformOptions): Promise<Platform> {
+  checkRoles(settings)
+  const { roles } = settings
   const clock = systemClock()
   const closers: (() => Promise<void>)[] = []
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).reverse()) await closer()
   }
   try {
-    mkdirSync(settings.dataDir, { recursive: true })
-    const lock = await lockDataDir(settings.dataDir)
-    closers.push(() => lock.release())
+    if (ownsDataDir(settings)) {
+      mkdirSync(settings.dataDir, { recursive: true })
+      const lock = await lockDataDir(settings.dataDir)
+      closers.push(() => lock.release())
+    }
     const { address, stop } = await openDatabase(settings, clock, logger)
     closers.push(stop)
-    await migrate(address, logger)
+    if (needsDatabase(settings)) await migrate(address, logger)
     const database = connectDatabase({ address })
     closers.push(() => database.close())
-    const log = await openLmdbLog({
-      directory: join(settings.dataDir, 'log'),
-      clock,
-      mode: 'write',
-    })
+    const log = await openTopics(settings, clock)
     closers.push(() => log.close())
-    for (const topic of neededTopics) {
-      await log.ensureTopic(topicName(settings, topic), { partitions: settings.partitions })
-    }
-    const views = createMemoryViews(randomRunId())
-    closers.push(() => views.close())
     const metrics = createMetrics()
-    views.subscribe((messages) => {
-      for (const message of messages) {
-        if (message.type === 'alert') observeLatency(metrics, message.alert, clock)
+    const running: { tasks: TaskThreads | null } = { tasks: null }
+    const refill = new AbortController()
+    const refillViews = (publisher: ViewPublisher): void => {
+      running.tasks?.showAll()
+      refillAlerts(publisher, { database, clock, logger }, refill.signal).catch((error: unknown) =>
+        logger.error('alerts-not-refilled', error),
+      )
+    }
+    let views: OpenedViews | null = null
+    if (roles.has('serve') || roles.has('tasks')) {
+      const onLost = (): void => {
+        if (views !== null && roles.has('tasks')) refillViews(views.publisher)
       }
-    })
-    const tasks = startTaskThreads({
-      threads: Math.max(1, Math.min(MAX_TASK_THREADS, availableParallelism() - 1)),
-      settings,
-      database: address,
-      views,
-      clock,
-      logger,
-      onReport: (report) => observeReport(metrics, report),
-    })
-    closers.push(() => tasks.stop())
+      const opened = await openViews({ settings, database, clock, logger, onLost })
+      views = opened
+      closers.push(() => opened.close())
+      closers.push(async () => refill.abort())
+    }
+    if (roles.has('tasks') && views !== null) {
+      const tasks = startTaskThreads({
+        threads: Math.max(1, Math.min(MAX_TASK_THREADS, availableParallelism() - 1)),
+        settings,
+        database: address,
+        views: measured(views.publisher, metrics, clock),
+        clock,
+        logger,
+        onReport: (report) => observeReport(metrics, report),
+      })
+      running.tasks = tasks
+      closers.push(() => tasks.stop())
+      refillViews(views.publisher)
+    }
     const ingest = createIngest({
       log: renamed(log, settings),
       topics: eventTopics,
@@ -101,27 +114,17 @@ export async function openPlatform({ settings, logger }: PlatformOptions): Promi
         metrics.countEvents({ topic, result: 'rejected' }, rejected)
       },
     })
-    const topicStatus = async (): Promise<readonly TopicStatus[]> => {
-      const status = await statusOf(log, tasks, settings)
-      for (const { topic, partitions } of status) {
-        for (const { partition, endOffset, committedOffset } of partitions) {
-          metrics.setLag({ topic, partition }, endOffset - committedOffset)
-        }
-      }
-      return status
-    }
     return {
       settings,
       clock,
       logger,
-      address,
-      database,
-      log,
-      views,
       metrics,
+      log,
+      database,
       ingest,
-      tasks,
-      topicStatus,
+      views,
+      tasks: running.tasks,
+      topicStatus: createTopicStatus({ log, database, settings, tasks: running.tasks, metrics }),
       close,
     }
   } catch (error) {
@@ -135,16 +138,48 @@ async function openDatabase(
   clock: Clock,
   logger: Logger,
 ): Promise<{ readonly address: DatabaseAddress; readonly stop: () => Promise<void> }> {
+  const none = { stop: async () => undefined }
   if (settings.databaseUrl !== null) {
-    return { address: { connectionString: settings.databaseUrl }, stop: async () => undefined }
+    return { address: { connectionString: settings.databaseUrl }, ...none }
   }
+  if (!needsDatabase(settings)) return { address: { connectionString: '' }, ...none }
   const server = await startEmbeddedPostgres({ dataDir: settings.dataDir, clock, logger })
   return { address: server.address, stop: () => server.stop() }
+}
+
+function needsDatabase({ roles }: Settings): boolean {
+  return roles.has('tasks') || roles.has('serve') || roles.has('work')
+}
+
+/** The log, with its topics. A process beside the one that writes finds them there. */
+async function openTopics(settings: Settings, clock: Clock): Promise<Log> {
+  const writes = mayWriteLog(settings)
+  const log = await openLog(settings, { clock, mode: writes ? 'write' : 'read' })
+  try {
+    for (const topic of writes ? neededTopics : []) {
+      await log.ensureTopic(topicName(settings, topic), { partitions: settings.partitions })
+    }
+    return log
+  } catch (error) {
+    await log.close()
+    throw error
+  }
 }
 
 /** Doors speak our names of topics; the log may know them by others. */
 function renamed(log: Log, settings: Settings): Pick<Log, 'append'> {
   return { append: (topic, records) => log.append(topicName(settings, topic), records) }
+}
+
+/** How long alerts took is known best where they are told. */
+function measured(publisher: ViewPublisher, metrics: Metrics, clock: Clock): ViewPublisher {
+  return {
+    put: (entries) => publisher.put(entries),
+    async publishAlerts(alerts) {
+      await publisher.publishAlerts(alerts)
+      for (const alert of alerts) observeLatency(metrics, alert, clock)
+    },
+  }
 }
 
 function observeLatency(metrics: Metrics, alert: Alert, clock: Clock): void {
@@ -161,30 +196,4 @@ function observeReport(metrics: Metrics, report: TaskReport): void {
   }
   for (const events of report.batchEvents) metrics.observeBatch(events)
   for (const elapsedMs of report.checkpointMs) metrics.observeCheckpoint(elapsedMs / 1_000)
-}
-
-async function statusOf(
-  log: Log,
-  tasks: TaskThreads,
-  settings: Settings,
-): Promise<readonly TopicStatus[]> {
-  const running = tasks.tasks()
-  return Promise.all(
-    allPipelines.map(async (pipeline) => {
-      const topic = topicName(settings, pipeline.topic.name)
-      const partitions = Array.from({ length: settings.partitions }, async (_, partition) => {
-        const { endOffset } = await log.bounds(topic, partition)
-        const task = running.find(
-          ({ id }) => id.pipeline === pipeline.name && id.partition === partition,
-        )
-        return {
-          partition,
-          endOffset,
-          committedOffset: task?.committedOffset ?? 0,
-          watermarkMs: task === undefined || task.watermarkMs === 0 ? null : task.watermarkMs,
-        }
-      })
-      return { topic: pipeline.topic.name, partitions: await Promise.all(partitions) }
-    }),
-  )
 }

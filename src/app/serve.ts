@@ -6,12 +6,14 @@ import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import { folderReferenceSource } from '../adapters/reference/folder-source.ts'
 import type { DeadLetterReplay, PartStatus, RuleListing, ServerOptions } from '../api/options.ts'
-import { createServer, listen } from '../api/server.ts'
+import { createProcessServer, listen, type ProcessServerOptions } from '../api/process-server.ts'
+import { createServer } from '../api/server.ts'
 import { PROFILE_TABLE, profilesOf } from '../domains/cold-chain/pipeline.ts'
 import { eventsRoutes } from '../doors/http-events.ts'
 import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
 import type { RuleDefinition } from '../rules/definition.ts'
 import type { Platform } from './platform.ts'
+import { mayWriteLog } from './role-needs.ts'
 import { allDomains, eventTopics } from './topics.ts'
 import { programVersion } from './version.ts'
 
@@ -24,40 +26,26 @@ export interface Serving {
   /** Where it listens, such as `http://127.0.0.1:8080`. */
   readonly address: string
   readonly app: FastifyInstance
+  /** Takes nothing new from now on; what is under way goes on. */
+  drain(): void
   close(): Promise<void>
 }
 
-/** Without accounts only this machine is let in, unless a token is set. */
+/** Listens for whatever the roles of this process have. Without accounts only this machine is let in, unless a token is set. */
 export async function serve(platform: Platform): Promise<Serving> {
-  const { settings, clock, logger, database, views, metrics, ingest } = platform
+  const { settings } = platform
   const stop = new AbortController()
-  const profiles = await followProfiles(platform, stop.signal)
-  const options: ServerOptions = {
-    clock,
-    logger,
-    database,
-    views,
-    metrics,
-    version: programVersion(),
-    adminToken: settings.adminToken,
-    publicUrl: settings.publicUrl,
-    dashboardDir: existsSync(DASHBOARD) ? DASHBOARD : null,
-    topics: [...eventTopics.values()],
-    topicStatus: () => platform.topicStatus(),
-    rules: () => allDomains.flatMap((domain) => domain.rules.map(listing)),
-    profiles,
-    readiness: () => readiness(platform),
-    replayDeadLetters: (request) => replayDeadLetters(platform, request),
-    plugins: [async (app) => app.register(eventsRoutes, { ingest })],
-  }
-  const app = createServer(options)
+  const draining = new AbortController()
+  const app = await createApp(platform, { stopped: stop.signal, draining: draining.signal })
   try {
     const host = settings.adminToken === null ? LOOPBACK : EVERYWHERE
     const address = await listen(app, { host, port: settings.port })
     return {
       address: address.replace(EVERYWHERE, LOOPBACK),
       app,
+      drain: () => draining.abort(),
       async close() {
+        draining.abort()
         stop.abort()
         await app.close()
       },
@@ -67,6 +55,42 @@ export async function serve(platform: Platform): Promise<Serving> {
     await app.close()
     throw error
   }
+}
+
+async function createApp(
+  platform: Platform,
+  signals: { readonly stopped: AbortSignal; readonly draining: AbortSignal },
+): Promise<FastifyInstance> {
+  const { settings, clock, logger, metrics, database, ingest } = platform
+  const { draining } = signals
+  const hasDoors = settings.roles.has('doors')
+  const options: ProcessServerOptions = {
+    clock,
+    logger,
+    metrics,
+    adminToken: settings.adminToken,
+    publicUrl: settings.publicUrl,
+    readiness: () => readiness(platform),
+    draining,
+    plugins: hasDoors ? [async (app) => app.register(eventsRoutes, { ingest })] : [],
+  }
+  const views = platform.views?.views ?? null
+  if (!settings.roles.has('serve') || views === null) return createProcessServer(options)
+  const serverOptions: ServerOptions = {
+    ...options,
+    database,
+    views,
+    version: programVersion(),
+    dashboardDir: existsSync(DASHBOARD) ? DASHBOARD : null,
+    topics: [...eventTopics.values()],
+    topicStatus: () => platform.topicStatus(),
+    rules: () => allDomains.flatMap((domain) => domain.rules.map(listing)),
+    profiles: await followProfiles(platform, signals.stopped),
+    ...(mayWriteLog(settings)
+      ? { replayDeadLetters: (request) => replayDeadLetters(platform, request) }
+      : {}),
+  }
+  return createServer(serverOptions)
 }
 
 /** The profiles in force, read again now and then; a malformed file leaves the last good ones. */
@@ -94,8 +118,9 @@ async function followProfiles(
   return () => [...current.values()]
 }
 
+/** Of what the roles of this process need, and no more: a door does not fail for want of a database. */
 async function readiness(platform: Platform): Promise<readonly PartStatus[]> {
-  const { database, log, tasks } = platform
+  const { database, log, settings, tasks, views } = platform
   const part = async (name: string, reason: () => Promise<string | null>): Promise<PartStatus> => {
     try {
       const found = await reason()
@@ -104,17 +129,27 @@ async function readiness(platform: Platform): Promise<readonly PartStatus[]> {
       return { name, ready: false, reason: `the ${name} does not answer` }
     }
   }
-  return Promise.all([
+  const parts = [
     part('log', async () => {
       await log.topics()
       return null
     }),
-    part('database', async () => {
-      await database.query('SELECT 1')
-      return null
-    }),
-    part('tasks', async () => tasks.notReady()),
-  ])
+  ]
+  const { roles } = settings
+  if (roles.has('tasks') || roles.has('serve') || roles.has('work')) {
+    parts.push(
+      part('database', async () => {
+        await database.query('SELECT 1')
+        return null
+      }),
+    )
+  }
+  if (tasks !== null) parts.push(part('tasks', async () => tasks.notReady()))
+  if (views !== null && settings.views !== 'memory') {
+    // Without Redis pages show the last known state, and warnings wait: another process could do no better.
+    parts.push(Promise.resolve({ name: 'views', ready: true, reason: views.problem() }))
+  }
+  return Promise.all(parts)
 }
 
 function listing(rule: RuleDefinition): RuleListing {

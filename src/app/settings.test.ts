@@ -49,6 +49,9 @@ describe('settings', () => {
       logLevel: 'info',
       partitions: 8,
       topicNames: new Map(),
+      roles: new Set(['doors', 'tasks', 'work', 'serve']),
+      views: 'memory',
+      redisUrl: null,
     })
   })
 

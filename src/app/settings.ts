@@ -17,7 +17,15 @@ export interface Settings {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
   readonly partitions: number
   readonly topicNames: ReadonlyMap<string, string>
+  readonly roles: ReadonlySet<ProcessRole>
+  readonly views: 'memory' | 'redis'
+  /** Set where the views lie in Redis. */
+  readonly redisUrl: string | null
 }
+
+/** What a process of the program may do; all of it unless told otherwise. */
+export type ProcessRole = 'doors' | 'tasks' | 'work' | 'serve'
+export const PROCESS_ROLES: readonly ProcessRole[] = ['doors', 'tasks', 'work', 'serve']
 
 type Reader<T> = (text: string) => T
 
@@ -41,14 +49,15 @@ const settings = {
   LOG_LEVEL: { fallback: 'info', read: oneOf('debug', 'info', 'warn', 'error') },
   PARTITIONS: { fallback: 8, read: integer(1, MAX_PARTITIONS) },
   TOPIC_NAMES: { fallback: new Map(), read: topicNames },
+  ROLES: { fallback: new Set(PROCESS_ROLES), read: processRoles },
+  VIEWS: { fallback: null, read: viewStore },
+  REDIS_URL: { fallback: null, read: redisUrl },
 } satisfies Record<string, Setting<unknown>>
 
 /** Named in the contract, but belonging to parts that this version does not have. */
 const NOT_YET = new Set([
   'KAFKA_BROKERS',
   'SCHEMA_REGISTRY_URL',
-  'VIEWS',
-  'REDIS_URL',
   'DYNAMODB_ENDPOINT',
   'AWS_REGION',
   'S3_ENDPOINT',
@@ -109,6 +118,11 @@ export async function loadSettings(sources: SettingSources): Promise<Settings> {
     }
   }
   const reference = value('REFERENCE')
+  const redis = value('REDIS_URL')
+  const views = value('VIEWS') ?? (redis === null ? 'memory' : 'redis')
+  if (views === 'redis' && redis === null && !given.has('REDIS_URL')) {
+    problems.push('OUTRIDER_VIEWS is redis, but OUTRIDER_REDIS_URL does not say where that is.')
+  }
   const loaded: Settings = {
     port: value('PORT'),
     dataDir: resolve(sources.directory, value('DATA_DIR')),
@@ -119,6 +133,9 @@ export async function loadSettings(sources: SettingSources): Promise<Settings> {
     logLevel: value('LOG_LEVEL'),
     partitions: value('PARTITIONS'),
     topicNames: value('TOPIC_NAMES'),
+    roles: value('ROLES'),
+    views,
+    redisUrl: redis,
   }
   if (problems.length > 0) {
     throw new PlatformError('bad-setting', problems.join('\n'), { retry: 'never' })
@@ -183,6 +200,24 @@ function oneOf<const T extends string>(...allowed: readonly T[]): Reader<T> {
     if (found !== undefined) return found
     throw new Error(`must be one of ${allowed.join(', ')}; found "${value}"`)
   }
+}
+
+function processRoles(value: string): ReadonlySet<ProcessRole> {
+  const role = oneOf(...PROCESS_ROLES)
+  return new Set(value.split(',').map((each) => role(each.trim())))
+}
+
+function viewStore(value: string): 'memory' | 'redis' {
+  if (value === 'dynamodb') throw new Error('cannot be dynamodb in this version yet')
+  return oneOf('memory', 'redis')(value)
+}
+
+/** It may hold a password, which is never repeated in a message. */
+function redisUrl(value: string): string {
+  if (!/^rediss?:\/\//.test(value) || !URL.canParse(value)) {
+    throw new Error('must be an address such as redis://user:password@host:6379')
+  }
+  return value
 }
 
 function folder(value: string): string {

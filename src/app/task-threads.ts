@@ -33,6 +33,8 @@ export interface TaskThreads {
   referenceProblems(): TaskReport['referenceProblems']
   /** Why the tasks are not ready; null where they are. */
   notReady(): string | null
+  /** Has every task put all its keys into the views again. */
+  showAll(): void
   stop(): Promise<void>
 }
 
@@ -54,6 +56,9 @@ export function startTaskThreads(options: TaskThreadsOptions): TaskThreads {
       }
       return null
     },
+    showAll() {
+      for (const { say } of threads) say({ type: 'show-all' })
+    },
     async stop() {
       stopping.abort()
       await Promise.all(threads.map(({ ended }) => ended))
@@ -63,6 +68,8 @@ export function startTaskThreads(options: TaskThreadsOptions): TaskThreads {
 
 interface KeptThread {
   last(): TaskReport | null
+  /** To the thread that runs at the moment, if one does. */
+  say(message: ToTaskThread): void
   readonly ended: Promise<void>
 }
 
@@ -72,17 +79,24 @@ function keepThreadRunning(
   signal: AbortSignal,
 ): KeptThread {
   let last: TaskReport | null = null
+  let worker: Worker | null = null
   const ended = (async () => {
     while (!signal.aborted) {
-      await runThread(index, options, signal, (report) => {
-        last = report
-        options.onReport(report)
+      await runThread(index, options, signal, {
+        onStart(started) {
+          worker = started
+        },
+        onReport(report) {
+          last = report
+          options.onReport(report)
+        },
       })
       last = null
+      worker = null
       if (!signal.aborted) await options.clock.sleep(RESTART_MS, signal)
     }
   })()
-  return { last: () => last, ended }
+  return { last: () => last, say: (message) => worker?.postMessage(message), ended }
 }
 
 /** Resolves once the thread is gone, whatever the reason. */
@@ -90,7 +104,10 @@ async function runThread(
   index: number,
   options: TaskThreadsOptions,
   signal: AbortSignal,
-  onReport: (report: TaskReport) => void,
+  on: {
+    readonly onStart: (worker: Worker) => void
+    readonly onReport: (report: TaskReport) => void
+  },
 ): Promise<void> {
   const { settings, database, views, clock, logger, threads } = options
   const { port1, port2 } = new MessageChannel()
@@ -101,9 +118,10 @@ async function runThread(
     name: `tasks-${index}`,
   })
   const endViews = receiveViewMessages(port1, views, (error) => logger.error('views-failed', error))
+  on.onStart(worker)
   const say = (message: ToTaskThread): void => worker.postMessage(message)
   worker.on('message', (message: FromTaskThread) => {
-    if (message.type === 'report') onReport(message)
+    if (message.type === 'report') on.onReport(message)
   })
   worker.on('error', (error) => logger.error('task-thread-failed', error, { thread: index }))
   const gone = new AbortController()

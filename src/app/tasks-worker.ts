@@ -3,7 +3,6 @@
 import { join } from 'node:path'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../adapters/clock/system-clock.ts'
-import { openLmdbLog } from '../adapters/log/lmdb-log.ts'
 import { createPinoLogger } from '../adapters/logger/pino-logger.ts'
 import { createCheckpointStore } from '../adapters/postgres/checkpoint-store.ts'
 import { connectDatabase } from '../adapters/postgres/database.ts'
@@ -18,6 +17,7 @@ import type { ViewPublisher } from '../ports/views.ts'
 import { ReferenceTables } from '../streams/shared-feeds.ts'
 import { TaskHost } from '../streams/task-host.ts'
 import { alertMessage } from './alert-message.ts'
+import { openLog } from './open-log.ts'
 import { reportingObserver } from './task-observer.ts'
 import type { FromTaskThread, TaskThreadData, ToTaskThread } from './thread-protocol.ts'
 import { ALERTS_TOPIC, allPipelines, checkReference, topicName } from './topics.ts'
@@ -36,7 +36,7 @@ async function runTasks(main: MessagePort, data: TaskThreadData): Promise<void> 
     level: settings.logLevel,
     bindings: { thread: `tasks-${thread}` },
   })
-  const log = await openLmdbLog({ directory: join(settings.dataDir, 'log'), clock, mode: 'write' })
+  const log = await openLog(settings, { clock, mode: 'write' })
   const database = connectDatabase({ address, maxConnections: 2 })
   const store = createCheckpointStore({ address })
   const viewPort = createViewPublisherPort(data.viewPort)

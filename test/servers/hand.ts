@@ -3,6 +3,8 @@
 import { parseArgs } from 'node:util'
 import { startKafka } from './kafka.ts'
 import { kafkaMissing } from './kafka-jars.ts'
+import { postgresMissing, startPostgres } from './postgres.ts'
+import { redisMissing, startRedis } from './redis.ts'
 import type { TestServer } from './server.ts'
 
 interface Offered {
@@ -13,9 +15,11 @@ interface Offered {
 /** Each server by the word that asks for it. */
 const offered: Readonly<Record<string, Offered>> = {
   kafka: { missing: kafkaMissing, start: () => startKafka() },
+  redis: { missing: redisMissing, start: () => startRedis() },
+  postgres: { missing: postgresMissing, start: () => startPostgres() },
   kafka3: { missing: kafkaMissing, start: () => startKafka({ brokers: 3 }) },
 }
-const DEFAULT = ['kafka']
+const DEFAULT = ['kafka', 'redis', 'postgres']
 
 const { positionals } = parseArgs({ allowPositionals: true })
 const asked = positionals.length > 0 ? positionals : DEFAULT

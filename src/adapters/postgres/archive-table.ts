@@ -77,8 +77,9 @@ async function readState(client: pg.ClientBase, name: string): Promise<TableStat
   const days = await client.query<Day>(
     `SELECT day, next FROM (
        SELECT to_char(today + n, 'YYYYMMDD') AS day, to_char(today + n + 1, 'YYYYMMDD') AS next
-       FROM generate_series(-1, ${DAYS_AHEAD}) AS n, (SELECT (now() AT TIME ZONE 'UTC')::date AS today)
-     ) WHERE NOT EXISTS (
+       FROM generate_series(-1, ${DAYS_AHEAD}) AS n,
+         (SELECT (now() AT TIME ZONE 'UTC')::date AS today) AS calendar
+     ) AS days WHERE NOT EXISTS (
        SELECT FROM pg_class WHERE relname = $1 || '_' || day AND pg_table_is_visible(oid))
      ORDER BY day`,
     [name],

@@ -2,7 +2,8 @@
 
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
-import type { ApiContext } from '../context.ts'
+import type { FeedStatus } from '../feed-status.ts'
+import type { ProcessServerOptions } from '../process-server.ts'
 import { nullable } from '../schemas.ts'
 
 const readySchema = Type.Object({
@@ -13,7 +14,14 @@ const readySchema = Type.Object({
 })
 const tags = ['operation']
 
-export function healthRoutes(app: FastifyInstance, { options, feeds }: ApiContext): void {
+const DRAINING = { name: 'process', ready: false, reason: 'it is about to end' }
+
+/** `feeds` where the process knows how far the topics are. */
+export function healthRoutes(
+  app: FastifyInstance,
+  options: Pick<ProcessServerOptions, 'metrics' | 'readiness' | 'draining'>,
+  feeds: FeedStatus | null,
+): void {
   const { metrics } = options
 
   app.get(
@@ -35,12 +43,15 @@ export function healthRoutes(app: FastifyInstance, { options, feeds }: ApiContex
       config: { access: 'probe' },
       schema: {
         tags,
-        summary: 'Log, database and tasks are ready',
+        summary: 'What this process needs is ready',
         response: { 200: readySchema, 503: readySchema },
       },
     },
     async (_request, reply) => {
-      const parts = await options.readiness()
+      const parts = [
+        ...(await options.readiness()),
+        ...(options.draining.aborted ? [DRAINING] : []),
+      ]
       const ready = parts.every((part) => part.ready)
       return reply.code(ready ? 200 : 503).send({ ready, parts })
     },
@@ -53,7 +64,7 @@ export function healthRoutes(app: FastifyInstance, { options, feeds }: ApiContex
       schema: { tags, summary: 'Prometheus metrics', response: { 200: Type.String() } },
     },
     async (_request, reply) => {
-      const topics = await feeds.topics().catch(() => [])
+      const topics = feeds === null ? [] : await feeds.topics().catch(() => [])
       for (const { topic, partitions } of topics) {
         for (const { partition, endOffset, committedOffset } of partitions) {
           metrics.setLag({ topic, partition }, Math.max(0, endOffset - committedOffset))

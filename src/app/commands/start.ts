@@ -6,12 +6,14 @@ import { type DurationMs, SECOND_MS } from '../../kernel/time.ts'
 import { carryOut, commandSettings, DONE, UsageError } from '../command-line.ts'
 import { openPlatform, type Platform } from '../platform.ts'
 import { serve } from '../serve.ts'
-import type { Settings } from '../settings.ts'
+import { PROCESS_ROLES, type Settings } from '../settings.ts'
 import { runSimulation } from '../simulation/run-simulation.ts'
 import { allDomains } from '../topics.ts'
 
 /** Draining takes at most this long; then the process ends as it is, and loses nothing by it. */
 const STOP_TIMEOUT_MS: DurationMs = 10 * SECOND_MS
+/** A process of several answers so long that it is about to end, before it stops to listen. */
+const DRAIN_GRACE_MS: DurationMs = SECOND_MS
 /** Ctrl-C reaches a process twice where a wrapper passes it on; a second one later means it. */
 const SAME_SIGNAL_MS: DurationMs = SECOND_MS
 
@@ -21,22 +23,30 @@ interface StartFlags {
   readonly simulate: boolean
   readonly vehicles?: string
   readonly seed?: string
+  readonly roles?: string
 }
 
 export function registerStart(program: Command): void {
   program
     .command('start')
-    .description('run everything: doors, tasks, API and dashboard')
+    .description('run everything: doors, tasks, workflows, API and dashboard')
     .option('--port <port>', 'port to listen on; 0 takes a free one (default: 8080)')
     .option('--data-dir <folder>', 'where log and database are kept (default: .outrider)')
     .option('--no-simulate', 'without the simulated fleets')
     .option('--vehicles <n>', 'trucks, cars … of each simulated fleet (default: 60)')
     .option('--seed <s>', 'seed of the simulated fleets (default: 1)')
+    .option('--roles <list>', 'of doors,tasks,work,serve (default: all of them in this process)')
     .action((flags: StartFlags, command: Command) => carryOut(command, () => start(flags)))
 }
 
 async function start(flags: StartFlags): Promise<number> {
-  const settings = await commandSettings({ PORT: flags.port, DATA_DIR: flags.dataDir })
+  const settings = await commandSettings({
+    PORT: flags.port,
+    DATA_DIR: flags.dataDir,
+    ROLES: flags.roles,
+  })
+  const isWhole = PROCESS_ROLES.every((role) => settings.roles.has(role))
+  const simulated = flags.simulate && settings.roles.has('doors')
   const vehicles =
     flags.vehicles === undefined ? undefined : wholeNumber('--vehicles', flags.vehicles)
   const seed = wholeNumber('--seed', flags.seed ?? '1')
@@ -47,12 +57,15 @@ async function start(flags: StartFlags): Promise<number> {
   try {
     const serving = await serve(platform)
     closers.push(() => serving.close())
-    process.stdout.write(welcome(serving.address, settings, flags.simulate))
-    const simulation = flags.simulate
+    process.stdout.write(welcome(serving.address, settings, simulated))
+    const simulation = simulated
       ? simulate(platform, { vehicles, seed, signal: stop })
       : Promise.resolve()
     await Promise.race([aborted(stop), simulation.then(() => aborted(stop))])
     process.stdout.write('Stopping: finishing what is under way …\n')
+    serving.drain()
+    // Whoever balances over several processes has a moment to notice.
+    if (!isWhole) await platform.clock.sleep(DRAIN_GRACE_MS)
     await simulation
   } finally {
     await closeWithin(STOP_TIMEOUT_MS, platform, async () => {
@@ -109,8 +122,10 @@ function welcome(address: string, settings: Settings, simulated: boolean): strin
     settings.adminToken === null
       ? 'Only this machine is let in, without signing in. Set OUTRIDER_ADMIN_TOKEN to let others in.'
       : 'Sign in with the token in OUTRIDER_ADMIN_TOKEN.'
+  const isWhole = PROCESS_ROLES.every((role) => settings.roles.has(role))
+  const roles = isWhole ? '' : `Roles of this process: ${[...settings.roles].join(', ')}.\n`
   const fleet = simulated ? 'Simulated fleets are driving; --no-simulate runs without them.\n' : ''
-  return `\nOutrider is running at ${address}\n${access}\n${fleet}Data: ${settings.dataDir}. Ctrl-C stops.\n\n`
+  return `\nOutrider is running at ${address}\n${roles}${access}\n${fleet}Data: ${settings.dataDir}. Ctrl-C stops.\n\n`
 }
 
 /** Aborts on the first Ctrl-C or SIGTERM; a later one ends the process at once. */

@@ -16,9 +16,10 @@ CREATE TABLE task_snapshot (
   pipeline text NOT NULL,
   log_partition int NOT NULL,
   key text NOT NULL,
-  state text STORAGE EXTERNAL NOT NULL,
+  state text NOT NULL,
   PRIMARY KEY (pipeline, log_partition, key)
 ) WITH (fillfactor = 70);
+ALTER TABLE task_snapshot ALTER COLUMN state SET STORAGE EXTERNAL;
 
 CREATE TABLE task_journal (
   pipeline text NOT NULL,

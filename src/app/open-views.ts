@@ -1,0 +1,76 @@
+// The live views that the settings name, and how they are filled again after they lost what they had.
+
+import { databaseIdentity } from '../adapters/postgres/identity.ts'
+import { openAlerts } from '../adapters/postgres/open-alerts.ts'
+import { randomRunId } from '../adapters/random/system-random.ts'
+import { createMemoryViews } from '../adapters/views/memory-views.ts'
+import { openRedisPublisher, openRedisViews } from '../adapters/views/redis-views.ts'
+import { isRetryable } from '../kernel/errors.ts'
+import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Database } from '../ports/database.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { ViewPublisher, Views } from '../ports/views.ts'
+import type { Settings } from './settings.ts'
+
+const RETRY_MS: DurationMs = SECOND_MS
+
+export interface OpenedViews {
+  /** For a process that serves; null where it only puts. */
+  readonly views: Views | null
+  readonly publisher: ViewPublisher
+  problem(): string | null
+  close(): Promise<void>
+}
+
+export interface OpenViewsOptions {
+  readonly settings: Settings
+  readonly database: Database
+  readonly clock: Clock
+  readonly logger: Logger
+  /** Everything must be put again. */
+  readonly onLost: () => void
+}
+
+export async function openViews(options: OpenViewsOptions): Promise<OpenedViews> {
+  const { settings, database } = options
+  const { redisUrl, views: store, roles } = settings
+  if (store === 'memory' || redisUrl === null) {
+    const views = createMemoryViews(randomRunId())
+    return { views, publisher: views, problem: views.problem, close: views.close }
+  }
+  const place = {
+    ...options,
+    url: redisUrl,
+    installation: await databaseIdentity(database),
+    newGeneration: randomRunId,
+  }
+  if (!roles.has('serve')) {
+    const publisher = await openRedisPublisher(place)
+    return { views: null, publisher, problem: publisher.problem, close: publisher.close }
+  }
+  const views = await openRedisViews(place)
+  return { views, publisher: views, problem: views.problem, close: views.close }
+}
+
+/** Tells the open alerts of the database to views that may not have them. Waits for the database. */
+export async function refillAlerts(
+  publisher: ViewPublisher,
+  { database, clock, logger }: Pick<OpenViewsOptions, 'database' | 'clock' | 'logger'>,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      let told = 0
+      for await (const alerts of openAlerts(database)) {
+        await publisher.publishAlerts(alerts)
+        told += alerts.length
+      }
+      logger.info('alerts-refilled', { alerts: told })
+      return
+    } catch (error) {
+      if (!isRetryable(error)) throw error
+      await clock.sleep(RETRY_MS, signal)
+    }
+  }
+}
