@@ -17,7 +17,15 @@ import type { Log } from '../ports/log.ts'
 import type { ViewEntry } from '../ports/views.ts'
 import { ReferenceTables } from './shared-feeds.ts'
 import { IDLE_TIMEOUT_MS } from './task.ts'
-import { STOP_PATIENCE_MS, type TaskEnd, TaskRunner, TICK_GRACE_MS } from './task-runner.ts'
+import {
+  BUSY_RECORDS,
+  BUSY_VIEW_INTERVAL_MS,
+  STOP_PATIENCE_MS,
+  type TaskEnd,
+  TaskRunner,
+  TICK_GRACE_MS,
+  VIEW_INTERVAL_MS,
+} from './task-runner.ts'
 
 const PARTITIONS = 8
 const LIMIT_MS = 60 * MINUTE_MS
@@ -391,6 +399,27 @@ test('views that could not be put are put again', async () => {
       world.shown.map(({ key }) => key),
       ['p0'],
     )
+    stop()
+    await ended
+  })
+})
+
+test('views of a busy task wait longer, and show the last state all the same', async () => {
+  const sendAll = (world: ReturnType<typeof deployment>, round: number): void => {
+    for (let event = 0; event < BUSY_RECORDS; event++) world.send(0, 'p0', round)
+  }
+  const world = deployment()
+  await world.during(async () => {
+    const { ended, stop } = world.start(0)
+    const rounds = 20
+    for (let round = 0; round < rounds; round++) {
+      sendAll(world, round)
+      await world.clock.sleep(VIEW_INTERVAL_MS)
+    }
+    const puts = world.shown.length
+    assert.ok(puts <= (rounds * VIEW_INTERVAL_MS) / BUSY_VIEW_INTERVAL_MS + 1, `${puts} puts`)
+    await world.clock.sleep(SECOND_MS)
+    assert.equal(world.shown.at(-1)?.version.offset, rounds * BUSY_RECORDS - 1)
     stop()
     await ended
   })

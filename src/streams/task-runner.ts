@@ -25,6 +25,9 @@ export const STOP_PATIENCE_MS: DurationMs = 5 * SECOND_MS
 /** Views of a task are put at most this often, and at most so many keys a time. */
 export const VIEW_INTERVAL_MS: DurationMs = 50
 export const VIEW_BATCH_KEYS = 100
+/** With so many records since they were put last, the task is busy: views wait longer, so that events need not. */
+export const BUSY_RECORDS = 200
+export const BUSY_VIEW_INTERVAL_MS: DurationMs = 250
 /** What the speed layer did not take waits so long. */
 export const SPEED_RETRY_MS: DurationMs = SECOND_MS
 /** Alerts that wait to be told again; beyond it the oldest are only in the database. */
@@ -84,6 +87,7 @@ export class TaskRunner {
   readonly #task: AnyTask
   #queue: CommitQueue | null = null
   #viewsPutMs: DurationMs = 0
+  #recordsSinceViews = 0
   #snapshotAtMs: DurationMs = 0
   #snapshotCostMs: DurationMs = 0
   #recordsSinceSnapshot = 0
@@ -197,6 +201,7 @@ export class TaskRunner {
       this.#hand(queue, output, startedMs)
     }
     this.#publishUntold()
+    this.#recordsSinceViews += batch.records.length
     this.#putViews()
     this.#snapshotWhenDue(queue)
     // Other tasks, the database and the doors get their turn between two batches.
@@ -274,10 +279,13 @@ export class TaskRunner {
   #putViews(): void {
     const { clock, speedLayer, observer } = this.#options
     const nowMs = clock.monotonicMs()
-    if (nowMs - this.#viewsPutMs < VIEW_INTERVAL_MS) return
+    const busy = this.#recordsSinceViews >= BUSY_RECORDS
+    const intervalMs = busy ? BUSY_VIEW_INTERVAL_MS : VIEW_INTERVAL_MS
+    if (nowMs - this.#viewsPutMs < intervalMs) return
     const entries = this.#task.takeViews(VIEW_BATCH_KEYS)
     if (entries.length === 0) return
     this.#viewsPutMs = nowMs
+    this.#recordsSinceViews = 0
     speedLayer.put(entries).catch((error: unknown) => {
       observer.publishFailed(this.id, error)
       this.#task.showAgain(entries)
