@@ -6,6 +6,7 @@ import { createServer, type Server } from 'node:net'
 import { dirname, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import pg from 'pg'
+import { neededTopics } from '../../src/app/topics.ts'
 import { testPostgres } from '../postgres-server.ts'
 import { type ProgramPlace, runCommand, startProgram, temporaryDataDir } from '../program.ts'
 
@@ -84,7 +85,8 @@ test('beside a running program it looks on, and after it starts the database its
   const alone = await examine(dataDir, { OUTRIDER_PORT: port })
   assert.equal(alone.code, 0, alone.said)
   assert.match(alone.of('port').message, /is free/)
-  assert.match(alone.of('database').message, /started for this check\); 3 topics/)
+  const { length } = neededTopics
+  assert.match(alone.of('database').message, new RegExp(`for this check\\); ${length} topics`))
   writeFileSync(join(dataDir, 'postgres/cluster/PG_VERSION'), '15\n')
   failing(await examine(dataDir), 'database', /PostgreSQL 15 wrote it.*pg_dump/)
 })

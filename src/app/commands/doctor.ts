@@ -5,8 +5,8 @@ import { createServer } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
+import { systemClock } from '../../adapters/clock/system-clock.ts'
 import { lockDataDir } from '../../adapters/data-dir/data-dir-lock.ts'
-import { connectDatabase } from '../../adapters/postgres/database.ts'
 import { folderReferenceSource } from '../../adapters/reference/folder-source.ts'
 import { PlatformError } from '../../kernel/errors.ts'
 import {
@@ -18,17 +18,12 @@ import {
   problemText,
 } from '../command-line.ts'
 import { openInspection } from '../inspection.ts'
+import { missingForRoles } from '../role-needs.ts'
 import type { Settings } from '../settings.ts'
 import { checkReference } from '../topics.ts'
-
-interface Finding {
-  readonly part: string
-  readonly state: 'ok' | 'warning' | 'failed'
-  readonly message: string
-}
+import { checkPostgres, checkRedis, type Finding } from './doctor-servers.ts'
 
 const MINIMUM_NODE = 24
-const MINIMUM_POSTGRES = 14
 /** Below it the log soon refuses events. */
 const LITTLE_SPACE_BYTES = 1024 * 1024 * 1024
 
@@ -65,7 +60,13 @@ async function examine(dataDir: string | undefined): Promise<readonly Finding[]>
     folder.state !== 'failed' && existsSync(logFolder(settings)) && (await isRunning(settings))
   findings.push(await port(settings, running))
   findings.push(...(await references(settings)))
-  if (settings.databaseUrl !== null) findings.push(await ownDatabase(settings.databaseUrl))
+  const clock = systemClock()
+  if (settings.views === 'redis' && settings.redisUrl !== null) {
+    findings.push(...(await checkRedis(settings.redisUrl, clock)))
+  }
+  findings.push(...roleFindings(settings))
+  if (settings.databaseUrl !== null)
+    findings.push(...(await checkPostgres(settings.databaseUrl, clock)))
   else if (folder.state !== 'failed') findings.push(await embedded(settings))
   return findings
 }
@@ -92,6 +93,10 @@ function describe(settings: Settings): string {
   const database = settings.databaseUrl === null ? 'embedded PostgreSQL' : 'PostgreSQL of your own'
   const access = settings.adminToken === null ? 'this machine only' : 'token required'
   return `port ${settings.port}, ${settings.partitions} partitions, ${database}, ${access}`
+}
+
+function roleFindings(settings: Settings): readonly Finding[] {
+  return missingForRoles(settings).map((message) => ({ part: 'roles', state: 'failed', message }))
 }
 
 function dataFolder({ dataDir }: Settings): Finding {
@@ -180,36 +185,6 @@ async function references(settings: Settings): Promise<readonly Finding[]> {
     }))
   }
   return [{ part: 'reference data', state: 'ok', message: `${documents.length} tables` }]
-}
-
-async function ownDatabase(connectionString: string): Promise<Finding> {
-  const part = 'database'
-  const database = connectDatabase({ address: { connectionString }, maxConnections: 1 })
-  try {
-    const [row] = await database.query(
-      `SELECT current_setting('server_version_num')::int AS version,
-         has_schema_privilege('public', 'CREATE') AS may_create`,
-    )
-    const major = Math.floor(Number(row?.version) / 10_000)
-    if (major < MINIMUM_POSTGRES) {
-      return {
-        part,
-        state: 'failed',
-        message: `PostgreSQL ${major}; ${MINIMUM_POSTGRES} or newer is needed.`,
-      }
-    }
-    if (row?.may_create !== true) {
-      const message =
-        'The user may not create tables: GRANT CREATE ON SCHEMA public, or name another user.'
-      return { part, state: 'failed', message }
-    }
-    return { part, state: 'ok', message: `PostgreSQL ${major} answers` }
-  } catch (error) {
-    const message = `${problemText(error)}\n  Check address, user and password in OUTRIDER_DATABASE_URL.`
-    return { part, state: 'failed', message }
-  } finally {
-    await database.close()
-  }
 }
 
 async function embedded(settings: Settings): Promise<Finding> {

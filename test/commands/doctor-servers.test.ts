@@ -1,0 +1,92 @@
+// `doctor` against real servers that are away, locked, too small or too careless.
+
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import pg from 'pg'
+import { runCommand, temporaryDataDir } from '../program.ts'
+import { requireOrSkip } from '../requirements.ts'
+import { postgresMissing, startPostgres } from '../servers/postgres.ts'
+import { redisMissing, startRedis } from '../servers/redis.ts'
+
+interface Finding {
+  readonly part: string
+  readonly state: string
+  readonly message: string
+}
+
+async function findings(
+  dataDir: string,
+  environment: NodeJS.ProcessEnv,
+): Promise<{ code: number | null; found: readonly Finding[] }> {
+  const { code, stdout } = await runCommand(
+    ['doctor', '--json', '--data-dir', dataDir],
+    environment,
+  )
+  return { code, found: JSON.parse(stdout).findings }
+}
+
+test('a Redis is tried: what it lacks is said, with how to mend it', async (t) => {
+  if (!requireOrSkip(t, 'Redis', redisMissing() === undefined, redisMissing() ?? '')) return
+  const dataDir = temporaryDataDir(t)
+  const redis = await startRedis({ password: 'right' })
+  const redisFindings = async (url: string): Promise<string> => {
+    const { found } = await findings(dataDir, { OUTRIDER_REDIS_URL: url })
+    return found
+      .filter(({ part }) => part === 'Redis')
+      .map(({ state, message }) => `${state}: ${message}`)
+      .join('\n')
+  }
+  try {
+    assert.match(await redisFindings(redis.url), /^ok: Redis \d+\.\d+\.\d+ answers$/)
+    const wrong = await redisFindings(redis.url.replace('right', 'hunter2'))
+    assert.match(wrong, /^failed: Redis at 127.0.0.1:\d+ refuses the credentials. Check user/)
+    assert.doesNotMatch(wrong, /hunter2/)
+  } finally {
+    await redis.stop()
+  }
+  assert.match(
+    await redisFindings(redis.url),
+    /^failed: Cannot reach Redis at .* Start it, or check/,
+  )
+  const small = await startRedis({
+    args: ['--maxmemory', '20mb', '--maxmemory-policy', 'allkeys-lru'],
+  })
+  try {
+    assert.match(
+      await redisFindings(small.url),
+      /warning: maxmemory-policy is allkeys-lru: .*noeviction/,
+    )
+  } finally {
+    await small.stop()
+  }
+  const replica = await startRedis({ args: ['--replicaof', '127.0.0.1', '1'] })
+  try {
+    assert.match(await redisFindings(replica.url), /^failed: It is a replica/)
+  } finally {
+    await replica.stop()
+  }
+})
+
+test('a PostgreSQL that may lose what it committed is pointed out', async (t) => {
+  if (!requireOrSkip(t, 'PostgreSQL', postgresMissing() === undefined, postgresMissing() ?? ''))
+    return
+  const postgres = await startPostgres()
+  t.after(() => postgres.stop())
+  const client = new pg.Client({ connectionString: postgres.url })
+  await client.connect()
+  await client.query('ALTER DATABASE outrider SET synchronous_commit = off')
+  await client.end()
+  const { code, found } = await findings(temporaryDataDir(t), postgres.settings)
+  assert.equal(code, 0, 'a warning is no failure')
+  assert.match(
+    found.find(({ part, state }) => part === 'database' && state === 'warning')?.message ?? '',
+    /synchronous_commit is off: what is committed may be lost in a crash. Set it on./,
+  )
+})
+
+test('roles that lack their servers are found', async (t) => {
+  const { code, found } = await findings(temporaryDataDir(t), { OUTRIDER_ROLES: 'tasks' })
+  assert.equal(code, 1)
+  const messages = found.filter(({ part }) => part === 'roles').map(({ message }) => message)
+  assert.equal(messages.length, 3, messages.join('\n'))
+})
