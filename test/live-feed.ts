@@ -14,6 +14,10 @@ export interface FeedAlert {
   readonly entityId: string
   readonly status: string
   readonly revision: number
+  readonly acknowledgedAt: string | null
+  readonly assignee: string | null
+  readonly silencedBy: readonly string[]
+  readonly inhibitedBy: readonly string[]
 }
 
 const PATIENCE_MS = 20_000

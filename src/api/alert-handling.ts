@@ -1,12 +1,28 @@
-// What people did about the open alerts, held beside the live feed, so that every alert on it is whole.
+// What people and the routing did about alerts, held beside the live feed, so that every alert on it is whole.
 // Postgres is the truth; where it does not answer the feed goes on with what is known.
 
-import type { Handling } from '../ports/alert.ts'
+import { type AlertStatus, type Handling, type Severity, UNHANDLED } from '../ports/alert.ts'
 
-/** Open alerts with an acknowledgement or an assignee; the oldest is forgotten first. */
+/** Alerts that somebody or something handled; the one handled longest ago is forgotten first. */
 export const MAX_HANDLED_ALERTS = 100_000
 
-export const UNHANDLED: Handling = { acknowledgedAt: null, acknowledgedBy: null, assignee: null }
+/** Worst first. */
+export const SEVERITIES = ['critical', 'major', 'minor', 'warning', 'info'] as const
+
+/**
+ * What people are shown. A manual resolve counts until the alert gets worse; that it fired again after its
+ * end is noticed by the database, which then takes the manual resolve back.
+ */
+export function shownStatus(
+  alert: { readonly status: AlertStatus; readonly severity: Severity },
+  { resolvedAt, resolvedSeverity }: Handling,
+): AlertStatus {
+  if (resolvedAt === null) return alert.status
+  const worse =
+    resolvedSeverity !== null &&
+    SEVERITIES.indexOf(alert.severity) < SEVERITIES.indexOf(resolvedSeverity)
+  return worse ? alert.status : 'resolved'
+}
 
 /** Reads the handling of all open alerts that have one. */
 export type HandlingSource = () => Promise<ReadonlyMap<string, Handling>>
@@ -14,7 +30,6 @@ export type HandlingSource = () => Promise<ReadonlyMap<string, Handling>>
 export interface HandlingOverlay {
   of(alertId: string): Handling
   set(alertId: string, handling: Handling): void
-  forget(alertId: string): void
   /** Reads it once; a failed read is tried again by the next call. Never rejects. */
   load(): Promise<void>
   /** Forgets everything; the next `load` reads it again. */
@@ -38,6 +53,7 @@ export function createHandlingOverlay(
   }
 
   const set = (id: string, handling: Handling): void => {
+    if ((known.get(id)?.handlingRevision ?? 0) > handling.handlingRevision) return
     known.delete(id)
     known.set(id, handling)
     const oldest = known.keys().next()
@@ -47,7 +63,6 @@ export function createHandlingOverlay(
   return {
     of: (id) => known.get(id) ?? UNHANDLED,
     set,
-    forget: (id) => known.delete(id),
     clear() {
       known.clear()
       loading = undefined

@@ -3,6 +3,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { toIso } from '../kernel/time.ts'
 import type { Alert, Handling } from '../ports/alert.ts'
+import { shownStatus } from './alert-handling.ts'
 import { instant, nullable, text } from './schemas.ts'
 
 export const severitySchema = Type.Union([
@@ -40,6 +41,10 @@ export const alertSchema = Type.Object({
   entityType: Type.String(),
   entityId: Type.String(),
   status: alertStatusSchema,
+  streamStatus: Type.Unsafe<Static<typeof alertStatusSchema>>({
+    ...alertStatusSchema,
+    description: 'What the events say; `status` is resolved as well where somebody resolved it',
+  }),
   startsAt: instant('Event time at which the condition became true'),
   endsAt: nullable(instant('Event time at which it was seen to be over')),
   updatedAt: instant('Event time of the newest event taken account of'),
@@ -54,7 +59,34 @@ export const alertSchema = Type.Object({
   acknowledgedAt: nullable(instant('When somebody took notice')),
   acknowledgedBy: nullable(text()),
   assignee: nullable(text()),
+  resolvedAt: nullable(instant('When somebody resolved it by hand')),
+  resolvedBy: nullable(text()),
+  falseAlarmAt: nullable(instant('When somebody said that it was none')),
+  falseAlarmBy: nullable(text()),
+  silencedBy: Type.Array(Type.String(), { description: 'Silences that keep it from notifying' }),
+  inhibitedBy: Type.Array(Type.String(), { description: 'Alerts that keep it from notifying' }),
+  handlingRevision: Type.Integer({
+    minimum: 0,
+    description: 'Grows with every change that is not of the stream',
+  }),
 })
+
+/** What stands on the timeline of an alert beside its transitions. */
+export const ALERT_COMMENT_KINDS = [
+  'comment',
+  'acknowledge',
+  'unacknowledge',
+  'assign',
+  'resolve',
+  'reopen',
+  'false-alarm',
+  'not-false-alarm',
+  'silenced',
+  'not-silenced',
+  'inhibited',
+  'not-inhibited',
+] as const
+export type AlertCommentKind = (typeof ALERT_COMMENT_KINDS)[number]
 
 export type AlertDocument = Static<typeof alertSchema>
 
@@ -66,7 +98,8 @@ export function alertDocument(alert: Alert, handling: Handling): AlertDocument {
     severity: alert.severity,
     entityType: alert.entityType,
     entityId: alert.entityId,
-    status: alert.status,
+    status: shownStatus(alert, handling),
+    streamStatus: alert.status,
     startsAt: toIso(alert.startsAtMs),
     endsAt: alert.endsAtMs === null ? null : toIso(alert.endsAtMs),
     updatedAt: toIso(alert.updatedAtMs),
@@ -78,12 +111,16 @@ export function alertDocument(alert: Alert, handling: Handling): AlertDocument {
     count: alert.count,
     withdrawn: alert.withdrawn,
     position: alert.position,
-    acknowledgedAt: handling.acknowledgedAt,
-    acknowledgedBy: handling.acknowledgedBy,
-    assignee: handling.assignee,
+    ...handlingFields(handling),
   }
 }
 
-export function alertJson(alert: Alert, handling: Handling): string {
-  return JSON.stringify(alertDocument(alert, handling))
+/** All but what only the judgement of `status` needs. */
+export function handlingFields({
+  resolvedSeverity: _,
+  silencedBy,
+  inhibitedBy,
+  ...rest
+}: Handling) {
+  return { ...rest, silencedBy: [...silencedBy], inhibitedBy: [...inhibitedBy] }
 }

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict'
 import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { type ApiServer, startApiServer } from '../../test/api-server.ts'
+import { openFeed } from '../../test/live-feed.ts'
 import { pdfPages } from '../../test/pdf-text.ts'
 import { testPostgres } from '../../test/postgres-server.ts'
 import { createCheckpointStore } from '../adapters/postgres/checkpoint-store.ts'
@@ -271,13 +272,82 @@ test('the routes over a real database', async (t) => {
       comments.map(({ kind, text, author }) => [kind, text, author]),
       [
         ['acknowledge', 'on it', 'local'],
-        ['acknowledge', '', 'local'],
         ['assign', 'Amina', 'local'],
         ['comment', 'Called the driver', 'local'],
         ['unacknowledge', '', 'local'],
       ],
     )
   })
+
+  await t.test(
+    'resolved by hand, it shows as resolved until it gets worse, whatever the stream says',
+    async () => {
+      const path = `/alerts/${alertId(1)}`
+      const resolved = await jsonOf(post(`${path}/resolve`, { note: 'goods moved' }))
+      assert.equal(resolved.status, 'resolved')
+      assert.equal(resolved.streamStatus, 'firing')
+      assert.equal(resolved.resolvedBy, 'local')
+      assert.deepEqual(ids((await get('/alerts?status=open')).items), [3, 2])
+      const again = await jsonOf(post(`${path}/resolve`, {}))
+      assert.equal(again.resolvedAt, resolved.resolvedAt)
+      const reopened = await jsonOf(send(`${path}/reopen`, { method: 'POST' }))
+      assert.equal(reopened.status, 'firing')
+      assert.equal(reopened.resolvedAt, null)
+      await post(`${path}/resolve`, {})
+      await database.query("update alert set severity = 'minor' where id = $1", [alertId(1)])
+      assert.equal((await get(path)).status, 'resolved')
+      await database.query("update alert set severity = 'critical' where id = $1", [alertId(1)])
+      const worse = await get(path)
+      assert.equal(worse.status, 'firing')
+      assert.ok(Array.isArray(worse.comments))
+      assert.deepEqual(worse.comments.at(-1)?.kind, 'reopen')
+      assert.equal(worse.comments.at(-1)?.author, 'outrider')
+      assert.equal(
+        worse.comments.at(-1)?.text,
+        'It became critical; it was major when it was resolved.',
+      )
+      await database.query("update alert set severity = 'major' where id = $1", [alertId(1)])
+    },
+  )
+
+  await t.test(
+    'an alert that ended and fires again is not held back by an old resolve',
+    async () => {
+      const path = `/alerts/${alertId(2)}`
+      await post(`${path}/resolve`, {})
+      await database.query("update alert set status = 'resolved' where id = $1", [alertId(2)])
+      assert.equal((await get(path)).status, 'resolved')
+      await database.query("update alert set status = 'firing' where id = $1", [alertId(2)])
+      assert.equal((await get(path)).status, 'firing')
+    },
+  )
+
+  await t.test('many are handled at once, and what is not there is named', async () => {
+    const absent = derivedId('none')
+    const asked = { ids: [alertId(1), alertId(2), alertId(4), absent, 'x'], action: 'false-alarm' }
+    const done = await jsonOf(post('/alerts/actions', asked))
+    assert.deepEqual(ids(done.items).sort(), [1, 2])
+    assert.deepEqual(done.missing, [alertId(4), absent, 'x'])
+    assert.deepEqual(ids((await get('/alerts?falseAlarm=true')).items), [2, 1])
+    await jsonOf(post('/alerts/actions', { ...asked, action: 'not-false-alarm' }))
+    assert.deepEqual(ids((await get('/alerts?falseAlarm=true')).items), [])
+    const nobody = await post('/alerts/actions', { ids: [alertId(1)], action: 'assign' })
+    assert.equal(nobody.status, 400)
+    assert.equal((await post('/alerts/actions', { ids: [], action: 'resolve' })).status, 400)
+  })
+
+  await t.test(
+    'what is done to an alert is on the feed at once, over its newest state',
+    async () => {
+      const feed = await openFeed(server.url)
+      await server.views.publishAlerts([alertOf(alertId(3), { revision: 7, entityId: 'T-1' })])
+      await feed.until(() => feed.alerts.get(alertId(3))?.revision === 7, 'the revision')
+      await post(`/alerts/${alertId(3)}/assign`, { assignee: 'Zawadi' })
+      await feed.until(() => feed.alerts.get(alertId(3))?.assignee === 'Zawadi', 'the assignee')
+      assert.equal(feed.alerts.get(alertId(3))?.revision, 7, 'the record is older')
+      feed.close()
+    },
+  )
 
   await t.test('history is typed, ordered, paged and of this tenant only', async () => {
     const items = await pages('/history/truck-readings?entity=T-1&limit=7')

@@ -5,11 +5,11 @@
 
 import type { ServerResponse } from 'node:http'
 import { toIso } from '../kernel/time.ts'
-import type { Alert } from '../ports/alert.ts'
+import type { Alert, Handling } from '../ports/alert.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { FeedMessage, FeedPosition, HandledAlert, ViewEntry, Views } from '../ports/views.ts'
 import { createHandlingOverlay, type HandlingSource } from './alert-handling.ts'
-import { alertJson } from './alert-json.ts'
+import { alertDocument } from './alert-json.ts'
 import { DirtySlots, type Message, SlotTable } from './feed-slots.ts'
 
 /** Streams open at once; the next one is asked to come back later. */
@@ -33,6 +33,8 @@ const CATCH_UP_MS = 500
 const CATCH_UP_CHECK_MS = 10
 /** Views whose entities from before this run are read in; a made-up name costs no more than a look. */
 const MAX_LOADED_VIEWS = 100
+/** As many as the live views hold; the one told first is forgotten first. */
+const MAX_OPEN_ALERTS = 100_000
 
 /** Numbers of the `metric` event. */
 export interface LiveMetric {
@@ -61,6 +63,10 @@ export interface LiveFeed {
   readonly isFull: boolean
   /** Sends to a response whose head is written, until either side ends it. */
   attach(response: ServerResponse, request: StreamRequest): void
+  /** What was done about an alert, as far as this process knows. */
+  handlingOf(alertId: string): Handling
+  /** Reads in, once, what was done before this process began. Never rejects. */
+  loadHandling(): Promise<void>
   /** Ends every stream. */
   close(): void
 }
@@ -90,6 +96,8 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   const overlay = createHandlingOverlay(options.handling, options.onError)
   const ended = new AbortController()
   const loadedViews = new Map<string, Promise<void>>()
+  /** Open alerts as the stream last told them: a document from the database may be older. */
+  const told = new Map<string, Alert>()
   let position = views.position()
   /** What came before is known as a whole only: nobody can go on from there. */
   let baseSequence = position.sequence
@@ -128,6 +136,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
     entities = entityTable()
     loadedViews.clear()
     overlay.clear()
+    told.clear()
     for (const stream of streams) {
       detach(stream)
       stream.response.end()
@@ -141,16 +150,24 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   }
 
   const handledContent = (alert: HandledAlert): Content => {
-    if (!alert.isResolved) overlay.set(alert.id, alert.handling)
-    return alertContent(alert)
+    overlay.set(alert.id, alert.handling)
+    const newest = told.get(alert.id)
+    return newest === undefined ? alertContent(alert) : toldContent(newest)
+  }
+
+  const toldContent = (alert: Alert): Content => {
+    const { id, tenantId } = alert
+    const document = alertDocument(alert, overlay.of(id))
+    const isResolved = document.status === 'resolved'
+    return alertContent({ id, tenantId, isResolved, json: JSON.stringify(document) })
   }
 
   const alertContentOf = (alert: Alert): Content => {
-    const { id, tenantId } = alert
-    const isResolved = alert.status === 'resolved'
-    const json = alertJson(alert, overlay.of(id))
-    if (isResolved) overlay.forget(id)
-    return alertContent({ id, tenantId, isResolved, json })
+    told.delete(alert.id)
+    if (alert.status !== 'resolved') told.set(alert.id, alert)
+    const oldest = told.keys().next()
+    if (told.size > MAX_OPEN_ALERTS && !oldest.done) told.delete(oldest.value)
+    return toldContent(alert)
   }
 
   const announce = (changes: readonly { message: Message; slot: number }[]): void => {
@@ -408,6 +425,8 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
         cutOff(stream)
       })
     },
+    handlingOf: overlay.of,
+    loadHandling: overlay.load,
     close() {
       ended.abort()
       unsubscribe()

@@ -73,4 +73,6 @@ export interface ServerOptions extends ProcessServerOptions {
     readonly ids: readonly string[]
     readonly tenantId: string
   }): Promise<DeadLetterReplay>
+  /** Hears that somebody handled alerts or silences: the routing need not wait for its next look. */
+  onAlertsHandled?(): void
 }

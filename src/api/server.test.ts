@@ -274,6 +274,7 @@ describe('trucks and the overview, from the live views', () => {
         alerts: {
           open: 1,
           unacknowledged: null,
+          suppressed: null,
           bySeverity: { critical: 1, major: 0, minor: 0, warning: 0, info: 0 },
         },
         eventsPerSecond: null,

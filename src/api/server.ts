@@ -10,6 +10,7 @@ import { createHeavyReads } from './heavy-reads.ts'
 import { createLiveFeed } from './live-feed.ts'
 import type { ServerOptions } from './options.ts'
 import { createProcessServer } from './process-server.ts'
+import { alertActionRoutes } from './routes/alert-actions.ts'
 import { alertRoutes } from './routes/alerts.ts'
 import { coldChainRoutes } from './routes/cold-chain.ts'
 import { historyRoutes } from './routes/history.ts'
@@ -76,6 +77,7 @@ function routesOf(context: ApiContext): FastifyPluginAsync {
     sessionRoutes(api, context)
     liveRoutes(api, context)
     alertRoutes(api, context)
+    alertActionRoutes(api, context)
     truckRoutes(api, context)
     coldChainRoutes(api, context)
     historyRoutes(api, context)

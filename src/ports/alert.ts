@@ -48,4 +48,31 @@ export interface Handling {
   readonly acknowledgedAt: string | null
   readonly acknowledgedBy: string | null
   readonly assignee: string | null
+  /** Resolved by hand; the stream may still see the condition hold. */
+  readonly resolvedAt: string | null
+  readonly resolvedBy: string | null
+  /** How bad it was then. */
+  readonly resolvedSeverity: Severity | null
+  readonly falseAlarmAt: string | null
+  readonly falseAlarmBy: string | null
+  /** Silences that keep it from notifying anybody. */
+  readonly silencedBy: readonly string[]
+  /** Alerts that do, by an inhibition. */
+  readonly inhibitedBy: readonly string[]
+  /** Grows with every change of the above. */
+  readonly handlingRevision: number
+}
+
+export const UNHANDLED: Handling = {
+  acknowledgedAt: null,
+  acknowledgedBy: null,
+  assignee: null,
+  resolvedAt: null,
+  resolvedBy: null,
+  resolvedSeverity: null,
+  falseAlarmAt: null,
+  falseAlarmBy: null,
+  silencedBy: [],
+  inhibitedBy: [],
+  handlingRevision: 0,
 }

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
-import type { Alert } from './alert.ts'
+import { type Alert, UNHANDLED } from './alert.ts'
 import type { FeedMessage, ViewEntry, Views } from './views.ts'
 
 export interface ViewsUnderTest {
@@ -165,6 +165,7 @@ export function viewsContract(name: string, open: () => Promise<ViewsUnderTest>)
       const heard: FeedMessage[] = []
       views.subscribe((messages) => heard.push(...messages))
       const handling = {
+        ...UNHANDLED,
         acknowledgedAt: '2026-01-01T00:00:00Z',
         acknowledgedBy: 'a',
         assignee: null,

@@ -1,31 +1,23 @@
-// Alerts: the list, one with its history, and what people do about it. To acknowledge is not to resolve:
-// only the events of the entity end an alert.
+// Alerts: the list, and one with its history. What people do about them is in alert-actions.ts.
 
 import { type Static, Type } from '@sinclair/typebox'
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { principalOf } from '../access.ts'
 import type { AlertDocument } from '../alert-json.ts'
-import { alertSchema, positionSchema } from '../alert-json.ts'
+import { ALERT_COMMENT_KINDS, alertSchema, positionSchema } from '../alert-json.ts'
 import {
-  type AlertAction,
   type AlertFilter,
-  acknowledge,
   alertById,
   alertPage,
-  assign,
-  comment,
   commentsOf,
   transitionsOf,
-  unacknowledge,
 } from '../alert-queries.ts'
 import type { ApiContext } from '../context.ts'
 import { archivedEvent } from '../history-queries.ts'
-import { HttpProblem } from '../problems.ts'
 import {
   DEFAULT_LIMIT,
   idParameter,
   listOf,
-  MAX_TEXT_LENGTH,
   nullable,
   paging,
   query,
@@ -33,8 +25,7 @@ import {
   text,
 } from '../schemas.ts'
 import { choicesOf, rangeOf } from '../validation.ts'
-
-const NOT_YET_RETRY_S = 1
+import { whyMissing } from './alert-actions.ts'
 
 const choices = (description: string) =>
   Type.Optional(Type.String({ maxLength: 400, description: `${description}, separated by commas` }))
@@ -45,21 +36,19 @@ const alertsQuery = query({
   rule: choices('Names of rules'),
   entity: Type.Optional(text()),
   acknowledged: Type.Optional(Type.Boolean()),
+  assignee: Type.Optional(text()),
+  suppressed: Type.Optional(Type.Boolean({ description: 'Silenced or inhibited' })),
+  falseAlarm: Type.Optional(Type.Boolean()),
   ...range,
   ...paging,
 })
 
-const commentSchema = Type.Object({
+export const commentSchema = Type.Object({
   id: Type.String(),
   at: Type.String(),
   author: Type.String(),
   text: Type.String(),
-  kind: Type.Union([
-    Type.Literal('comment'),
-    Type.Literal('acknowledge'),
-    Type.Literal('unacknowledge'),
-    Type.Literal('assign'),
-  ]),
+  kind: Type.Union(ALERT_COMMENT_KINDS.map((kind) => Type.Literal(kind))),
 })
 
 const alertDetailSchema = Type.Composite([
@@ -80,21 +69,11 @@ const alertDetailSchema = Type.Composite([
   }),
 ])
 
-const strict = { additionalProperties: false }
-const longText = (minLength: number) => Type.String({ minLength, maxLength: MAX_TEXT_LENGTH })
-const noteBody = nullable(Type.Object({ note: Type.Optional(longText(0)) }, strict))
-const assignBody = Type.Object({ assignee: nullable(text()) }, strict)
-const commentBody = Type.Object({ text: longText(1) }, strict)
 const tags = ['alerts']
 
 type IdParameter = Static<typeof idParameter>
 
-export function alertRoutes(app: FastifyInstance, context: ApiContext): void {
-  readingRoutes(app, context)
-  actionRoutes(app, context)
-}
-
-function readingRoutes(app: FastifyInstance, { options }: ApiContext): void {
+export function alertRoutes(app: FastifyInstance, { options }: ApiContext): void {
   const { database } = options
 
   app.get<{ Querystring: Static<typeof alertsQuery> }>(
@@ -147,124 +126,6 @@ function openingEvent(options: ApiContext['options'], alert: AlertDocument, tena
   return archivedEvent(options.database, topic, { ...alert.position, tenantId })
 }
 
-function actionRoutes(app: FastifyInstance, { options }: ApiContext): void {
-  const { database, clock, logger, views } = options
-  const config = { access: 'operate' } as const
-
-  const actionOf = (
-    request: FastifyRequest<{ Params: IdParameter }>,
-    kind: AlertAction['kind'],
-    said: string,
-  ): AlertAction => {
-    const { tenantId, name } = principalOf(request)
-    const at = new Date(clock.nowMs())
-    return { id: request.params.id, tenantId, kind, author: name, text: said, at }
-  }
-
-  const answer = async (
-    action: AlertAction,
-    changed: AlertDocument | undefined,
-  ): Promise<AlertDocument> => {
-    if (changed === undefined) throw await whyMissing(options, action)
-    const { id, acknowledgedAt, acknowledgedBy, assignee } = changed
-    const handling = { acknowledgedAt, acknowledgedBy, assignee }
-    const json = JSON.stringify(changed)
-    const isResolved = changed.status === 'resolved'
-    await views
-      .publishHandling({ id, tenantId: action.tenantId, isResolved, json, handling })
-      .catch((error: unknown) => logger.error('handling-not-told', error, { alertId: id }))
-    return changed
-  }
-
-  app.post<{ Params: IdParameter; Body: Static<typeof noteBody> }>(
-    '/alerts/:id/acknowledge',
-    {
-      config,
-      schema: {
-        tags,
-        summary: 'Take notice of an alert',
-        params: idParameter,
-        body: noteBody,
-        response: { 200: alertSchema },
-      },
-    },
-    async (request) => {
-      const action = actionOf(request, 'acknowledge', request.body?.note ?? '')
-      return answer(action, await acknowledge(database, action))
-    },
-  )
-
-  app.delete<{ Params: IdParameter }>(
-    '/alerts/:id/acknowledge',
-    {
-      config,
-      schema: {
-        tags,
-        summary: 'Undo an acknowledgement',
-        params: idParameter,
-        response: { 200: alertSchema },
-      },
-    },
-    async (request) => {
-      const action = actionOf(request, 'unacknowledge', '')
-      return answer(action, await unacknowledge(database, action))
-    },
-  )
-
-  app.post<{ Params: IdParameter; Body: Static<typeof assignBody> }>(
-    '/alerts/:id/assign',
-    {
-      config,
-      schema: {
-        tags,
-        summary: 'Give an alert to somebody, or to nobody',
-        params: idParameter,
-        body: assignBody,
-        response: { 200: alertSchema },
-      },
-    },
-    async (request) => {
-      const { assignee } = request.body
-      const action = actionOf(request, 'assign', assignee ?? '')
-      return answer(action, await assign(database, action, assignee))
-    },
-  )
-
-  app.post<{ Params: IdParameter; Body: Static<typeof commentBody> }>(
-    '/alerts/:id/comment',
-    {
-      config,
-      schema: {
-        tags,
-        summary: 'Say something about an alert',
-        params: idParameter,
-        body: commentBody,
-        response: { 201: commentSchema },
-      },
-    },
-    async (request, reply) => {
-      const action = actionOf(request, 'comment', request.body.text)
-      const said = await comment(database, action)
-      if (said === undefined) throw await whyMissing(options, action)
-      return reply.code(201).send(said)
-    },
-  )
-}
-
-/** An alert goes to the live feed before it is in the database; then it is only a matter of moments. */
-async function whyMissing(
-  { views }: ApiContext['options'],
-  { id, tenantId }: { readonly id: string; readonly tenantId: string },
-): Promise<HttpProblem> {
-  const open = await views.openAlerts(tenantId)
-  if (open.some((alert) => alert.id === id)) {
-    return new HttpProblem('not-yet-recorded', 'The alert is being recorded. Try again.', {
-      retryAfterS: NOT_YET_RETRY_S,
-    })
-  }
-  return new HttpProblem('not-found', `There is no alert "${id}".`)
-}
-
 const STATUSES = ['pending', 'firing', 'resolved', 'open']
 const SEVERITIES = ['critical', 'major', 'minor', 'warning', 'info']
 
@@ -278,5 +139,8 @@ function filterOf(tenantId: string, asked: Static<typeof alertsQuery>): AlertFil
     rules: choicesOf('rule', asked.rule),
     entity: asked.entity,
     acknowledged: asked.acknowledged,
+    assignee: asked.assignee,
+    suppressed: asked.suppressed,
+    falseAlarm: asked.falseAlarm,
   }
 }

@@ -3,7 +3,9 @@
 import { type Static, Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
 import { toIso } from '../../kernel/time.ts'
+import type { Alert } from '../../ports/alert.ts'
 import { principalOf } from '../access.ts'
+import { shownStatus } from '../alert-handling.ts'
 import { positionSchema } from '../alert-json.ts'
 import { openAlertCounts } from '../alert-queries.ts'
 import type { ApiContext } from '../context.ts'
@@ -100,7 +102,8 @@ const overviewSchema = Type.Object({
   }),
   alerts: Type.Object({
     open: Type.Integer(),
-    unacknowledged: nullable(Type.Integer()),
+    unacknowledged: nullable(Type.Integer({ description: 'Neither silenced nor inhibited' })),
+    suppressed: nullable(Type.Integer({ description: 'Silenced or inhibited' })),
     bySeverity: severityCounts,
   }),
   eventsPerSecond: nullable(Type.Number()),
@@ -206,7 +209,7 @@ export function operationRoutes(app: FastifyInstance, context: ApiContext): void
 }
 
 /** Open alerts come from the live feed, so that the page is right while the database is away. */
-async function overview({ options, feeds }: ApiContext, tenantId: string) {
+async function overview({ options, feeds, live }: ApiContext, tenantId: string) {
   const partial: string[] = []
   const tolerate = async <T>(part: string, work: Promise<T>): Promise<T | undefined> => {
     try {
@@ -222,15 +225,21 @@ async function overview({ options, feeds }: ApiContext, tenantId: string) {
     options.views.openAlerts(tenantId),
     tolerate('alerts', openAlertCounts(options.database, tenantId)),
     tolerate('feeds', feeds.summary()),
+    live.loadHandling(),
   ])
   const bySeverity = { critical: 0, major: 0, minor: 0, warning: 0, info: 0 }
-  for (const alert of open) bySeverity[alert.severity] += 1
+  const isOpen = (alert: Alert) => shownStatus(alert, live.handlingOf(alert.id)) !== 'resolved'
+  const alerts = open.filter(isOpen)
+  for (const alert of alerts) bySeverity[alert.severity] += 1
+  const sum = (name: 'unacknowledged' | 'suppressed') =>
+    recorded?.reduce((total, row) => total + row[name], 0) ?? null
   return {
     at: toIso(options.clock.nowMs()),
     trucks: truckTiles(entries),
     alerts: {
-      open: open.length,
-      unacknowledged: recorded?.reduce((sum, row) => sum + row.unacknowledged, 0) ?? null,
+      open: alerts.length,
+      unacknowledged: sum('unacknowledged'),
+      suppressed: sum('suppressed'),
       bySeverity,
     },
     eventsPerSecond: flow?.eventsPerSecond ?? null,
