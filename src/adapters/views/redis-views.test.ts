@@ -7,6 +7,7 @@ import { after, describe, it, type TestContext } from 'node:test'
 import { silentLogger } from '../../../test/postgres-server.ts'
 import { requireOrSkip } from '../../../test/requirements.ts'
 import { redisMissing, startRedis, type TestRedis } from '../../../test/servers/redis.ts'
+import { UNHANDLED } from '../../ports/alert.ts'
 import { alertOf, entryOf, viewsContract } from '../../ports/views.contract.ts'
 import type { FeedMessage } from '../../ports/views.ts'
 import { systemClock } from '../clock/system-clock.ts'
@@ -77,7 +78,7 @@ describe('views in Redis', () => {
       tenantId: 'default',
       isResolved: false,
       json: '{}',
-      handling: { acknowledgedAt: null, acknowledgedBy: null, assignee: 'x' },
+      handling: { ...UNHANDLED, acknowledgedAt: null, acknowledgedBy: null, assignee: 'x' },
     })
     await publisher.flush()
     await a.settle()
