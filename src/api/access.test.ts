@@ -87,7 +87,12 @@ const ROUTES: readonly (readonly [string, string, Access, string?])[] = [
   ['POST', `/api/v1/alerts/${ID}/acknowledge`, 'operate', '{}'],
   ['DELETE', `/api/v1/alerts/${ID}/acknowledge`, 'operate'],
   ['POST', `/api/v1/alerts/${ID}/assign`, 'operate', '{"assignee":null}'],
+  ['POST', `/api/v1/alerts/${ID}/resolve`, 'operate', '{}'],
+  ['POST', `/api/v1/alerts/${ID}/reopen`, 'operate', '{}'],
+  ['POST', `/api/v1/alerts/${ID}/false-alarm`, 'operate', '{}'],
+  ['DELETE', `/api/v1/alerts/${ID}/false-alarm`, 'operate'],
   ['POST', `/api/v1/alerts/${ID}/comment`, 'operate', '{"text":"x"}'],
+  ['POST', '/api/v1/alerts/actions', 'operate', `{"ids":["${ID}"],"action":"resolve"}`],
   ['GET', '/api/v1/dead-letters', 'read'],
   ['POST', '/api/v1/dead-letters/replay', 'administer', `{"ids":["${ID}"]}`],
 ]
