@@ -354,6 +354,7 @@ function entryOf(offset: number, changes: Partial<JournalEntry> = {}): JournalEn
     offset,
     broadcasts: { traffic: offset * 2 },
     references: { profiles: 3 },
+    step: 0,
     tickMs: START_MS + offset,
     ...changes,
   }

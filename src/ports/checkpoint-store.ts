@@ -24,6 +24,8 @@ export interface TaskId {
  */
 export interface JournalEntry {
   readonly offset: number
+  /** Counts the versions of tables that came one after the other at one offset, from 0. */
+  readonly step: number
   /** Position in the broadcast topic, the next offset to apply, by topic. */
   readonly broadcasts: Readonly<Record<string, number>>
   /** Version by reference table. */
@@ -38,7 +40,7 @@ export interface Claim {
   readonly watermarkMs: EpochMs
   /** Offset that the stored snapshot stands for; 0 where there is none. */
   readonly snapshotOffset: number
-  /** Entries that hold at or after `snapshotOffset`, ordered. */
+  /** Entries that hold at or after `snapshotOffset`, ordered by offset and step. */
   readonly journal: readonly JournalEntry[]
 }
 

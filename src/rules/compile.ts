@@ -1,149 +1,127 @@
-// CEL conditions, checked against the fields they may use and compiled once.
+// A rule made ready to run: conditions compiled against the fields of its topic, everything it names checked.
 
-import { Environment } from '@marcbachmann/cel-js'
-import { failed, ok, type Result } from '../kernel/result.ts'
-import type { FieldValue } from '../ports/alert.ts'
-import type { RuleDefinition } from './definition.ts'
-import { quickCondition } from './quick-condition.ts'
-
-/** What a condition sees; absent fields are null. */
-export interface RuleInput {
-  readonly event: object
-  readonly derived: object
-}
-
-/** Fields that conditions of a topic may name. */
-export interface RuleVocabulary {
-  readonly event: readonly string[]
-  readonly derived: readonly string[]
-}
+import type { Result } from '../kernel/result.ts'
+import type { Severity } from '../ports/alert.ts'
+import {
+  type Condition,
+  type ConditionProblem,
+  compileCondition,
+  compileScore,
+  type Score,
+} from './condition.ts'
+import { type RuleDefinition, templateFields } from './definition.ts'
+import { type FieldTable, isShownField, shownFields } from './field-table.ts'
+import { compileSchedule, isTimeZone } from './schedule.ts'
 
 export interface CompiledRule {
   readonly definition: RuleDefinition
-  readonly when: ((input: RuleInput) => boolean) | null
-  readonly resolveWhen: ((input: RuleInput) => boolean) | null
-  readonly peak: ((input: RuleInput) => number) | null
+  readonly when: Condition | null
+  readonly resolveWhen: Condition | null
+  readonly levels: readonly { readonly severity: Severity; readonly when: Condition }[]
+  readonly peak: Score | null
+  readonly onDuty: ((atMs: number) => boolean) | null
 }
 
+/** What is wrong, and where in the document. */
 export interface RuleProblem {
-  readonly rule: string
-  readonly field: string
+  /** Of names and indexes, such as `['severity', 'critical']`. */
+  readonly path: readonly (string | number)[]
   readonly message: string
+  /** `[start, end)` within the text at the path; absent where all of it is meant. */
+  readonly range?: { readonly start: number; readonly end: number }
 }
 
-/** Conditions longer than this are refused, before they are parsed. */
-export const MAX_CONDITION_LENGTH = 2_000
+/** A silence longer than this is no news; keys are kept a good deal longer. */
+export const MAX_NO_DATA_MS = 7 * 86_400_000
 
 export function compileRule(
   definition: RuleDefinition,
-  vocabulary: RuleVocabulary,
-): Result<CompiledRule, RuleProblem> {
-  const compiled: { -readonly [K in 'when' | 'resolveWhen' | 'peak']: Evaluate | null } = {
-    when: null,
-    resolveWhen: null,
-    peak: null,
+  table: FieldTable,
+): Result<CompiledRule, readonly RuleProblem[]> {
+  const problems: RuleProblem[] = []
+  const read = <T>(
+    path: RuleProblem['path'],
+    source: string | undefined,
+    compile: (source: string, table: FieldTable) => Result<T, ConditionProblem>,
+  ): T | null => {
+    if (source === undefined) return null
+    const compiled = compile(source, table)
+    if (compiled.ok) return compiled.value
+    const { message, start, end } = compiled.error
+    problems.push({ path, message, range: { start, end } })
+    return null
   }
-  for (const field of ['when', 'resolveWhen', 'peak'] as const) {
-    const source = definition[field]
-    if (source === undefined) continue
-    const result = compileExpression(source, vocabulary, field === 'peak' ? 'number' : 'bool')
-    if (!result.ok) return failed({ rule: definition.name, field, message: result.error })
-    compiled[field] = result.value
-  }
-  const unknown = unknownField(definition, vocabulary)
-  if (unknown !== undefined) return failed({ rule: definition.name, ...unknown })
-  const { when, resolveWhen, peak } = compiled
-  return ok({
-    definition,
-    when: when && ((input) => holds(when, input)),
-    resolveWhen: resolveWhen && ((input) => holds(resolveWhen, input)),
-    peak: peak && ((input) => score(peak, input)),
+  const levels = (definition.levels ?? []).flatMap(({ severity, when }) => {
+    const compiled = read(['severity', severity], when, compileCondition)
+    return compiled === null ? [] : [{ severity, when: compiled }]
   })
+  const when = read(['when'], definition.when, compileCondition)
+  const resolveWhen = read(['resolveWhen'], definition.resolveWhen, compileCondition)
+  const peak = read(['peak'], definition.peak, compileScore)
+  problems.push(...contradictions(definition), ...unknownFields(definition, table))
+  const { schedule } = definition
+  if (schedule !== undefined && !isTimeZone(schedule.zone)) {
+    const message = `there is no time zone "${schedule.zone}"; write one such as Africa/Nairobi`
+    problems.push({ path: ['schedule', 'zone'], message })
+  }
+  if (problems.length > 0) return { ok: false, error: problems }
+  const onDuty = schedule === undefined ? null : compileSchedule(schedule)
+  return { ok: true, value: { definition, when, resolveWhen, levels, peak, onDuty } }
 }
 
-/** Fields that an alert would show as empty for ever. */
-function unknownField(
-  { fields, instanceField, severityField }: RuleDefinition,
-  { event, derived }: RuleVocabulary,
-): Pick<RuleProblem, 'field' | 'message'> | undefined {
-  const known = [...event, ...derived]
-  const named = [
-    ...fields.map((name) => ({ field: 'fields', name })),
-    ...[instanceField].map((name) => ({ field: 'instanceField', name })),
-    ...[severityField].map((name) => ({ field: 'severityField', name })),
+function contradictions(definition: RuleDefinition): readonly RuleProblem[] {
+  const { when, noDataForMs, count, withinMs, forMs, resolveWhen, keepFiringForMs } = definition
+  const found: RuleProblem[] = []
+  const say = (path: string, message: string): void => {
+    found.push({ path: [path], message })
+  }
+  if (when === undefined && noDataForMs === undefined) {
+    found.push({ path: [], message: 'it has neither "when" nor "noDataFor", and would never fire' })
+  }
+  if (when !== undefined && noDataForMs !== undefined) {
+    say('noDataFor', 'a rule has either "when" or "noDataFor"; make two rules of it')
+  }
+  if (noDataForMs !== undefined && noDataForMs > MAX_NO_DATA_MS) {
+    say('noDataFor', 'may be 7d at most')
+  }
+  if (count !== undefined && withinMs === undefined) say('count', 'needs "within" beside it')
+  if (withinMs !== undefined && count === undefined) say('within', 'needs "count" beside it')
+  if (count !== undefined && forMs !== undefined) {
+    say('for', 'a rule has either "for" or "count"; a count is reached at one event')
+  }
+  if (when === undefined) {
+    const idle = { for: forMs, count, resolveWhen, keepFiringFor: keepFiringForMs }
+    for (const [path, value] of Object.entries(idle)) {
+      if (value !== undefined) say(path, 'means nothing without "when"')
+    }
+  }
+  return found
+}
+
+/** What a rule about silence may show, having no event to show. */
+const SILENCE_FIELDS = ['lastHeardMs', 'silentForS']
+
+function unknownFields(
+  definition: RuleDefinition,
+  { vocabulary }: FieldTable,
+): readonly RuleProblem[] {
+  const silence = definition.when === undefined
+  const isKnown = (name: string): boolean =>
+    silence ? SILENCE_FIELDS.includes(name) : isShownField(vocabulary, name)
+  const known = silence ? SILENCE_FIELDS : shownFields(vocabulary)
+  const named: { readonly path: RuleProblem['path']; readonly name: string }[] = [
+    ...definition.fields.map((name, index) => ({ path: ['fields', index], name })),
+    ...templateFields(definition.summary).map((name) => ({ path: ['summary'], name })),
+    ...Object.entries(definition.labels).flatMap(([label, text]) =>
+      templateFields(text).map((name) => ({ path: ['labels', label], name })),
+    ),
   ]
-  const wrong = named.find(({ name }) => name !== undefined && !known.includes(name))
-  if (wrong === undefined) return undefined
-  return {
-    field: wrong.field,
-    message: `${wrong.name} does not exist; there are ${known.join(', ')}.`,
-  }
-}
-
-type Evaluate = (input: RuleInput) => unknown
-
-/** A condition that fails on an event counts as not holding there. */
-function holds(evaluate: Evaluate, input: RuleInput): boolean {
-  try {
-    return evaluate(input) === true
-  } catch {
-    return false
-  }
-}
-
-function score(evaluate: Evaluate, input: RuleInput): number {
-  try {
-    const value = evaluate(input)
-    // CEL's integers come as bigint.
-    const number = typeof value === 'bigint' ? Number(value) : value
-    return typeof number === 'number' && Number.isFinite(number) ? number : 0
-  } catch {
-    return 0
-  }
-}
-
-function compileExpression(
-  source: string,
-  vocabulary: RuleVocabulary,
-  expected: 'bool' | 'number',
-): Result<Evaluate, string> {
-  if (source.length > MAX_CONDITION_LENGTH) {
-    return failed(`A condition may have ${MAX_CONDITION_LENGTH} characters.`)
-  }
-  for (const [, root, field] of source.matchAll(/\b(event|derived)\.(\w+)/g)) {
-    const known = root === 'event' ? vocabulary.event : vocabulary.derived
-    if (field !== undefined && !known.includes(field)) {
-      return failed(`${root}.${field} does not exist; there are ${known.join(', ')}.`)
-    }
-  }
-  const environment = new Environment({ unlistedVariablesAreDyn: false })
-    .registerVariable('event', 'map')
-    .registerVariable('derived', 'map')
-  try {
-    const parsed = environment.parse(source)
-    const checked = parsed.check()
-    if (!checked.valid) return failed(checked.error?.message ?? 'The condition is not valid.')
-    const numeric = ['double', 'int', 'uint', 'dyn'].includes(checked.type ?? '')
-    if (expected === 'bool' ? checked.type !== 'bool' && checked.type !== 'dyn' : !numeric) {
-      return failed(`Expected a ${expected}, found ${checked.type ?? 'nothing'}.`)
-    }
-    const quick = quickCondition(parsed.ast)
-    if (quick === undefined) return ok((input) => parsed(input))
-    return ok((input) => quick(input) ?? parsed(input))
-  } catch (error) {
-    return failed(error instanceof Error ? error.message : String(error))
-  }
-}
-
-/** Reads a field by name from the event, or from what was derived of it. */
-export function fieldOf(input: RuleInput, name: string): FieldValue {
-  const value: unknown = Reflect.get(input.event, name) ?? Reflect.get(input.derived, name)
-  switch (typeof value) {
-    case 'string':
-    case 'number':
-    case 'boolean':
-      return value
-    default:
-      return null
-  }
+  const { instanceField } = definition
+  if (instanceField !== undefined) named.push({ path: ['instanceField'], name: instanceField })
+  return named
+    .filter(({ name }) => !isKnown(name))
+    .map(({ path, name }) => ({
+      path,
+      message: `${name} does not exist; there are ${known.join(', ')}`,
+    }))
 }

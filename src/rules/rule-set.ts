@@ -6,14 +6,10 @@ import type { EpochMs } from '../kernel/time.ts'
 import type { FieldValue, Severity } from '../ports/alert.ts'
 import type { Episode } from '../streams/episode.ts'
 import type { KeyContext, Silence } from '../streams/pipeline.ts'
-import {
-  type CompiledRule,
-  compileRule,
-  fieldOf,
-  type RuleInput,
-  type RuleVocabulary,
-} from './compile.ts'
-import type { RuleDefinition } from './definition.ts'
+import { type CompiledRule, compileRule, type RuleProblem } from './compile.ts'
+import { type Condition, FAILS, YES } from './condition.ts'
+import { type RuleDefinition, render, SEVERITIES } from './definition.ts'
+import { FieldTable, fieldOf, type RuleInput, type RuleVocabulary } from './field-table.ts'
 
 /** State of one rule for one instance of a key; plain data. */
 export interface RuleRun {
@@ -27,6 +23,8 @@ export interface RuleRun {
   /** The event that began to hold, kept while pending so that the alert can show it. */
   opening: Readonly<Record<string, FieldValue>> | null
   episode: Episode | null
+  /** Of a rule that counts: when the condition held last, as often as it counts; never changed in place. */
+  hits?: readonly EpochMs[]
 }
 
 /** Rules that are doing something for a key; a quiet key has none. */
@@ -44,116 +42,230 @@ export function copyRuns(runs: RuleRuns): RuleRuns {
 }
 
 export function openEpisodesOf(runs: RuleRuns): readonly Episode[] {
+  if (runs.length === 0) return NO_EPISODES
   return runs.flatMap((run) => (run.episode === null ? [] : [run.episode]))
 }
 
+const NO_EPISODES: readonly Episode[] = []
+
+/** How often a rule could not say whether its condition holds, and an event where it was so. */
+export interface RuleFailure {
+  readonly rule: string
+  readonly count: number
+  readonly example: { readonly key: string; readonly offset: number; readonly missing: string }
+}
+
+/** Told of every event before the rules are, with what they see; `runs` is their state before it. */
+export type RuleTrace = (
+  rules: readonly CompiledRule[],
+  input: RuleInput,
+  context: KeyContext,
+  runs: RuleRuns,
+) => void
+
 export class RuleSet {
   readonly definitions: readonly RuleDefinition[]
+  /** Rules that are left out because they do not compile. */
+  readonly problems: readonly { readonly rule: string; readonly problem: RuleProblem }[]
   readonly #rules: readonly CompiledRule[]
+  readonly #judging: readonly CompiledRule[]
+  readonly #names: ReadonlySet<string>
+  readonly #table: FieldTable
+  readonly #failures = new Map<string, RuleFailure>()
+  readonly #trace: RuleTrace | null
 
-  /** Throws on a rule that does not compile: built-in rules are checked when the program starts. */
-  constructor(definitions: readonly RuleDefinition[], vocabulary: RuleVocabulary) {
-    this.definitions = definitions
-    this.#rules = definitions.map((definition) => {
-      const compiled = compileRule(definition, vocabulary)
-      assert(
-        compiled.ok,
-        compiled.ok
-          ? ''
-          : `Rule ${definition.name}, ${compiled.error.field}: ${compiled.error.message}`,
-      )
-      return compiled.value
-    })
+  constructor(
+    definitions: readonly RuleDefinition[],
+    vocabulary: RuleVocabulary,
+    trace: RuleTrace | null = null,
+  ) {
+    this.#table = new FieldTable(vocabulary)
+    this.#trace = trace
+    const rules: CompiledRule[] = []
+    const problems: { rule: string; problem: RuleProblem }[] = []
+    for (const definition of definitions) {
+      const compiled = compileRule(definition, this.#table)
+      if (compiled.ok) rules.push(compiled.value)
+      else problems.push(...compiled.error.map((problem) => ({ rule: definition.name, problem })))
+    }
+    this.#rules = rules
+    this.#judging = rules.filter(({ when }) => when !== null)
+    this.#names = new Set(rules.map(({ definition }) => definition.name))
+    this.definitions = rules.map(({ definition }) => definition)
+    this.problems = problems
+  }
+
+  /** Throws where a rule did not compile: built-in rules are checked when the program starts. */
+  checked(): this {
+    const [first] = this.problems
+    assert(
+      first === undefined,
+      first === undefined
+        ? ''
+        : `Rule ${first.rule}, ${first.problem.path.join('.')}: ${first.problem.message}`,
+    )
+    return this
   }
 
   /** Rules that watch for silence, as the engine runs them. */
   silences<S>(
     labelsOf: (state: Readonly<S>) => Readonly<Record<string, string>>,
   ): readonly Silence<S>[] {
-    return this.definitions
-      .flatMap((definition) => {
+    return this.#rules
+      .flatMap(({ definition, onDuty }) => {
         const afterMs = definition.noDataForMs
-        return afterMs === undefined ? [] : [{ definition, afterMs }]
+        return afterMs === undefined ? [] : [{ definition, onDuty, afterMs }]
       })
-      .sort((a, b) => a.afterMs - b.afterMs)
-      .map(({ definition, afterMs }) => ({
+      .sort((a, b) => a.afterMs - b.afterMs || (a.definition.name < b.definition.name ? -1 : 1))
+      .map(({ definition, onDuty, afterMs }) => ({
+        rule: definition.name,
         afterMs,
         describe: (state, context) => {
-          const value = { lastHeardMs: context.startsAtMs - afterMs, silentForS: afterMs / 1_000 }
+          if (onDuty !== null && !onDuty(context.startsAtMs)) return undefined
+          const value: Readonly<Record<string, FieldValue>> = {
+            lastHeardMs: context.startsAtMs - afterMs,
+            silentForS: afterMs / 1_000,
+          }
+          const shown = (name: string): FieldValue => value[name] ?? null
           return newEpisode(definition, {
             entityId: context.key,
             instance: '',
             startsAtMs: context.startsAtMs,
-            labels: { ...definition.labels, ...labelsOf(state) },
+            labels: { ...filledIn(definition.labels, shown), ...labelsOf(state) },
             value,
-            summary: render(definition.summary, (name) => Reflect.get(value, name) ?? null),
+            summary: render(definition.summary, shown),
           })
         },
       }))
   }
 
   onEvent(runs: RuleRuns, input: RuleInput, context: KeyContext): void {
-    for (const rule of this.#rules) {
-      if (rule.when === null) continue
+    if (this.#judging.length === 0) return
+    this.#table.read(input)
+    this.#trace?.(this.#judging, input, context, runs)
+    for (const rule of this.#judging) {
+      const verdict = rule.when?.test()
+      if (verdict === FAILS) this.#noteFailure(rule, context)
+      const holding =
+        verdict === YES && (rule.onDuty === null || rule.onDuty(context.eventTimeMs))
+      if (!holding && runs.length === 0) continue
       const { instanceField } = rule.definition
       const instance =
         instanceField === undefined ? '' : String(fieldOf(input, instanceField) ?? '')
-      const index = runs.length === 0 ? -1 : findRun(runs, rule.definition.name, instance)
+      const index = findRun(runs, rule.definition.name, instance)
       const run = runs[index]
-      if (run?.episode != null) this.#whileFiring(runs, index, run.episode, rule, input, context)
-      else if (rule.when(input)) this.#whileHolding(runs, run, rule, instance, input, context)
-      else if (run !== undefined) runs.splice(index, 1)
+      if (run === undefined && !holding) continue
+      const step = { runs, index, rule, instance, input, context }
+      if (rule.definition.count !== undefined) this.#counting(step, run, holding)
+      else if (run?.episode != null) this.#whileFiring(step, run, run.episode, holding)
+      else if (holding) this.#whileHolding(step, run)
+      else runs.splice(index, 1)
     }
   }
 
-  #whileHolding(
-    runs: RuleRuns,
-    known: RuleRun | undefined,
-    rule: CompiledRule,
-    instance: string,
-    input: RuleInput,
-    context: KeyContext,
+  /** Ends what rules had opened that are no longer in the set. */
+  dropGone(runs: RuleRuns, context: KeyContext): void {
+    for (let index = runs.length - 1; index >= 0; index--) {
+      const run = runs[index]
+      if (run === undefined || this.#names.has(run.rule)) continue
+      runs.splice(index, 1)
+      if (run.episode === null) continue
+      run.episode.status = 'resolved'
+      run.episode.endsAtMs = Math.max(run.episode.startsAtMs, context.eventTimeMs)
+      run.episode.updatedAtMs = run.episode.endsAtMs
+      context.publishEpisode(run.episode)
+    }
+  }
+
+  /** Failures since the last call. */
+  takeFailures(): readonly RuleFailure[] {
+    if (this.#failures.size === 0) return []
+    const taken = [...this.#failures.values()]
+    this.#failures.clear()
+    return taken
+  }
+
+  #noteFailure(rule: CompiledRule, { key, offset }: KeyContext): void {
+    const { name } = rule.definition
+    const known = this.#failures.get(name)
+    if (known === undefined) {
+      const missing = rule.when === null ? '' : missingIn(rule.when)
+      this.#failures.set(name, { rule: name, count: 1, example: { key, offset, missing } })
+    } else this.#failures.set(name, { ...known, count: known.count + 1 })
+  }
+
+  #counting(step: Step, known: RuleRun | undefined, hit: boolean): void {
+    const { definition } = step.rule
+    const { count = 1, withinMs = 0 } = definition
+    const nowMs = step.context.eventTimeMs
+    const run = known ?? this.#startRun(step)
+    if (run === undefined) return
+    const recent = (run.hits ?? []).filter((atMs) => atMs > nowMs - withinMs)
+    run.hits = hit ? [...recent, nowMs].slice(-count) : recent
+    const reached = run.hits.length >= count
+    if (run.episode !== null) this.#whileFiring(step, run, run.episode, reached)
+    else if (reached) this.#open(step, run, { startsAtMs: nowMs, count })
+    else if (run.hits.length === 0) step.runs.splice(step.runs.indexOf(run), 1)
+  }
+
+  #whileHolding(step: Step, known: RuleRun | undefined): void {
+    const run = known ?? this.#startRun(step)
+    if (run === undefined) return
+    const { eventTimeMs } = step.context
+    run.count++
+    run.heldSinceMs ??= eventTimeMs
+    if (eventTimeMs - run.heldSinceMs < (step.rule.definition.forMs ?? 0)) return
+    this.#open(step, run, { startsAtMs: run.heldSinceMs, count: run.count })
+  }
+
+  #startRun({ runs, rule, instance, input, context }: Step): RuleRun | undefined {
+    const { definition } = rule
+    if (runs.length >= MAX_RUNS && isFull(runs, definition.name)) return undefined
+    const run: RuleRun = {
+      rule: definition.name,
+      instance,
+      heldSinceMs: definition.count === undefined ? context.eventTimeMs : null,
+      overSinceMs: null,
+      count: 0,
+      opening: shown(definition, input),
+      episode: null,
+    }
+    runs.push(run)
+    return run
+  }
+
+  #open(
+    { rule, instance, input, context }: Step,
+    run: RuleRun,
+    { startsAtMs, count }: { readonly startsAtMs: EpochMs; readonly count: number },
   ): void {
     const { definition } = rule
-    if (known === undefined && runs.length >= MAX_RUNS) return
-    const run = known ?? startRun(definition, instance, input, context)
-    if (known === undefined) runs.push(run)
-    run.count++
-    const heldSinceMs = run.heldSinceMs ?? context.eventTimeMs
-    if (context.eventTimeMs - heldSinceMs < (definition.forMs ?? 0)) return
-    const shown = shownFields(definition, input)
+    const now = shown(definition, input)
+    const field = (name: string): FieldValue => fieldOf(input, name)
     const episode = newEpisode(definition, {
       entityId: context.key,
       instance,
-      startsAtMs: heldSinceMs,
-      labels: labelsOf(definition, instance),
-      value: run.opening ?? shown,
-      summary: render(definition.summary, (name) => fieldOf(input, name)),
+      startsAtMs,
+      labels: labelsOf(definition, instance, field),
+      value: run.opening ?? now,
+      summary: render(definition.summary, field),
     })
     episode.updatedAtMs = context.eventTimeMs
-    episode.severity = severityOf(definition, input)
-    episode.count = run.count
-    episode.peak = shown
-    episode.peakScore = rule.peak?.(input) ?? 0
+    episode.severity = severityOf(rule)
+    episode.count = count
+    episode.peak = now
+    episode.peakScore = scoreOf(rule)
     run.episode = episode
     context.openEpisode(episode)
   }
 
-  #whileFiring(
-    runs: RuleRuns,
-    index: number,
-    episode: Episode,
-    rule: CompiledRule,
-    input: RuleInput,
-    context: KeyContext,
-  ): void {
-    const { definition } = rule
-    const run = runs[index]
-    if (run === undefined) return
-    const holding = rule.when?.(input) === true
-    const over = rule.resolveWhen === null ? !holding : !holding && rule.resolveWhen(input)
+  #whileFiring(step: Step, run: RuleRun, episode: Episode, holding: boolean): void {
+    const { runs, rule, input, context } = step
+    const { definition, resolveWhen, onDuty } = rule
     episode.updatedAtMs = context.eventTimeMs
     if (holding) this.#extend(episode, rule, input, context)
+    const offDuty = onDuty !== null && !onDuty(context.eventTimeMs)
+    const over = !holding && (resolveWhen === null || offDuty || resolveWhen.test() === YES)
     if (!over) {
       run.overSinceMs = null
       return
@@ -162,26 +274,43 @@ export class RuleSet {
     if (context.eventTimeMs - run.overSinceMs < (definition.keepFiringForMs ?? 0)) return
     episode.status = 'resolved'
     episode.endsAtMs = run.overSinceMs
-    runs.splice(index, 1)
+    runs.splice(runs.indexOf(run), 1)
     context.publishEpisode(episode)
   }
 
   /** A worse reading is news; one more of the same is not, but at every doubling of the count. */
   #extend(episode: Episode, rule: CompiledRule, input: RuleInput, context: KeyContext): void {
     episode.count++
-    const score = rule.peak?.(input) ?? 0
+    const score = scoreOf(rule)
     const worse = score > episode.peakScore
     if (worse) {
       episode.peakScore = score
-      episode.peak = shownFields(rule.definition, input)
+      episode.peak = shown(rule.definition, input)
       episode.summary = render(rule.definition.summary, (name) => fieldOf(input, name))
     }
-    const severity = severityOf(rule.definition, input)
+    const severity = severityOf(rule)
     const graver = SEVERITIES.indexOf(severity) > SEVERITIES.indexOf(episode.severity)
     if (graver) episode.severity = severity
     const doubled = (episode.count & (episode.count - 1)) === 0
     if (worse || graver || doubled) context.publishEpisode(episode)
   }
+}
+
+/** One rule at one event. */
+interface Step {
+  readonly runs: RuleRuns
+  readonly index: number
+  readonly rule: CompiledRule
+  readonly instance: string
+  readonly input: RuleInput
+  readonly context: KeyContext
+}
+
+/** Every rule has its share: one with many instances leaves room for the others. */
+function isFull(runs: RuleRuns, rule: string): boolean {
+  let mine = 0
+  for (const run of runs) if (run.rule === rule) mine++
+  return mine >= MAX_RUNS
 }
 
 function findRun(runs: RuleRuns, rule: string, instance: string): number {
@@ -190,23 +319,6 @@ function findRun(runs: RuleRuns, rule: string, instance: string): number {
     if (run !== undefined && run.rule === rule && run.instance === instance) return index
   }
   return -1
-}
-
-function startRun(
-  definition: RuleDefinition,
-  instance: string,
-  input: RuleInput,
-  context: KeyContext,
-): RuleRun {
-  return {
-    rule: definition.name,
-    instance,
-    heldSinceMs: context.eventTimeMs,
-    overSinceMs: null,
-    count: 0,
-    opening: shownFields(definition, input),
-    episode: null,
-  }
 }
 
 interface EpisodeFacts {
@@ -242,34 +354,59 @@ function newEpisode(definition: RuleDefinition, facts: EpisodeFacts): Episode {
   }
 }
 
-function labelsOf(definition: RuleDefinition, instance: string): Readonly<Record<string, string>> {
-  const { instanceField, labels } = definition
+type FieldReader = (name: string) => FieldValue
+
+function labelsOf(
+  definition: RuleDefinition,
+  instance: string,
+  field: FieldReader,
+): Readonly<Record<string, string>> {
+  const labels = filledIn(definition.labels, field)
+  const { instanceField } = definition
   return instanceField === undefined || instance === ''
     ? labels
     : { ...labels, [instanceField]: instance }
 }
 
-const SEVERITIES: readonly Severity[] = ['info', 'warning', 'minor', 'major', 'critical']
-
-function severityOf(definition: RuleDefinition, input: RuleInput): Severity {
-  const { severity, severityField } = definition
-  const named = severityField === undefined ? null : fieldOf(input, severityField)
-  return SEVERITIES.find((known) => known === named) ?? severity
+function filledIn(
+  labels: RuleDefinition['labels'],
+  field: FieldReader,
+): Readonly<Record<string, string>> {
+  const entries = Object.entries(labels)
+  if (!entries.some(([, text]) => text.includes('{'))) return labels
+  return Object.fromEntries(entries.map(([name, text]) => [name, render(text, field)]))
 }
 
-function shownFields(
+/** The worst level that holds for the event that the field table has read. */
+function severityOf({ levels, definition }: CompiledRule): Severity {
+  for (const { severity, when } of levels) if (when.test() === YES) return severity
+  return definition.severity
+}
+
+function scoreOf({ peak }: CompiledRule): number {
+  const score = peak?.value() ?? 0
+  return Number.isFinite(score) ? score : 0
+}
+
+function shown(
   definition: RuleDefinition,
   input: RuleInput,
 ): Readonly<Record<string, FieldValue>> {
-  const shown: Record<string, FieldValue> = {}
-  for (const name of definition.fields) shown[name] = fieldOf(input, name)
-  return shown
+  const fields: Record<string, FieldValue> = {}
+  for (const name of definition.fields) fields[name] = fieldOf(input, name)
+  return fields
 }
 
-/** Numbers are shown with one decimal at most. */
-function render(template: string, field: (name: string) => FieldValue): string {
-  return template.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
-    const value = field(name)
-    return typeof value === 'number' ? String(Math.round(value * 10) / 10) : String(value ?? '–')
-  })
+/** The first field without a value; empty where all have one, and a number came out that is none. */
+function missingIn(condition: Condition): string {
+  const isField = (text: string): boolean => condition.fields.includes(text)
+  const search = ({ text, value, parts }: ReturnType<Condition['trace']>): string | undefined => {
+    if (isField(text) && value === null) return text
+    for (const part of parts) {
+      const found = search(part)
+      if (found !== undefined) return found
+    }
+    return undefined
+  }
+  return search(condition.trace()) ?? ''
 }

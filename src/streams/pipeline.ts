@@ -38,7 +38,25 @@ export interface KeyContext {
 
 export type PutRow = <R>(table: RowTable<R>, row: R) => void
 
+/** Rules as far as the engine takes part in them. */
+export interface PipelineRules<S> {
+  /** Reference table that they come from; null where they never change. */
+  readonly table: string | null
+  /** Silences that they watch for, the shortest first. */
+  silences(content: unknown): readonly Silence<S>[]
+  /** The table has changed: ends what rules had opened that are there no more. */
+  changed(state: S, context: KeyContext): void
+  /** How often rules could not judge an event, since the last call. */
+  takeFailures(): readonly {
+    readonly rule: string
+    readonly count: number
+    readonly example: { readonly key: string; readonly offset: number; readonly missing: string }
+  }[]
+}
+
 export interface Silence<S> {
+  /** The rule that watches for it. */
+  readonly rule?: string
   /** Wall time without an event of the key, after an event that came in time. */
   readonly afterMs: DurationMs
   /** Describes the episode that the silence opens; undefined where it does not matter. Changes no state. */
@@ -77,7 +95,9 @@ export interface Pipeline<E extends StreamEvent, S> {
   onTimer(state: S, timer: string, context: KeyContext): void
   /** Episodes that are open in this state. */
   openEpisodes(state: S): readonly Episode[]
+  /** Silences that are watched for whatever the rules say. */
   readonly silences: readonly Silence<S>[]
+  readonly rules?: PipelineRules<S>
   readonly windows: readonly WindowDefinition<E>[]
   readonly broadcasts: readonly BroadcastDefinition[]
   /** Durable rows that it puts; absent where there are none. */

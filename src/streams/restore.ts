@@ -43,8 +43,12 @@ export async function restoreTask<E extends StreamEvent, S>(
     task.loadSnapshotEntries(entries)
     await options.pause()
   }
-  const before = claim.journal.findLast((entry) => entry.offset < claim.snapshotOffset)
-  const atSnapshot = claim.journal.filter((entry) => entry.offset >= claim.snapshotOffset)
+  const step = task.journalStepAt(claim.snapshotOffset)
+  const isBefore = (entry: JournalEntry): boolean =>
+    entry.offset < claim.snapshotOffset ||
+    (entry.offset === claim.snapshotOffset && entry.step < step)
+  const before = claim.journal.findLast(isBefore)
+  const atSnapshot = claim.journal.filter((entry) => !isBefore(entry))
   task.beginAt(claim.snapshotOffset, await references.at(before?.references ?? {}))
   let rerun = 0
   for (const entry of atSnapshot) {

@@ -12,7 +12,7 @@ import { type CommitObserver, CommitQueue } from './commit-queue.ts'
 import type { AnyPipeline } from './pipeline.ts'
 import { FETCH_BYTES, FETCH_RECORDS, restoreTask } from './restore.ts'
 import { MAX_BROADCAST_RECORDS, type ReferenceTables, readBroadcast } from './shared-feeds.ts'
-import { type AnyTask, OUTAGE_SILENCES, outageOf, Task } from './task.ts'
+import { type AnyTask, OUTAGE_SILENCES, Task } from './task.ts'
 
 /** How long a task waits for records before it looks at the time. */
 export const TICK_INTERVAL_MS: DurationMs = SECOND_MS
@@ -236,7 +236,7 @@ export class TaskRunner {
     const { log, topic, partition, pipeline } = this.#options
     const tickMs = nowMs - TICK_GRACE_MS
     const { arrivalClockMs, nextOffset } = this.#task
-    const outageMs = outageOf(pipeline)
+    const { outageMs } = this.#task
     const quietMs = tickMs - arrivalClockMs
     if (this.#ticksFromMs === null) {
       const hadOutage = quietMs >= outageMs && Number.isFinite(quietMs)

@@ -22,6 +22,8 @@ export interface PartitionState {
   readonly lastArrivalMs: EpochMs
   readonly tickMs: EpochMs
   readonly newestEventMs: EpochMs
+  /** The last journal entry that the state has seen. */
+  readonly entry?: { readonly offset: number; readonly step: number }
   readonly windows: readonly (readonly [string, readonly (readonly [string, WindowsState])[]])[]
   readonly broadcasts: readonly (readonly [string, unknown, number])[]
 }

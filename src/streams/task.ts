@@ -40,7 +40,7 @@ import {
   type TailEvent,
   tailIndex,
 } from './key-slot.ts'
-import type { AnyPipeline, Pipeline } from './pipeline.ts'
+import type { Pipeline, Silence } from './pipeline.ts'
 import { RecentIds } from './recent-ids.ts'
 import { SilenceQueue } from './silence-queue.ts'
 import { openerOf, type Rebuilt, TaskContext } from './task-context.ts'
@@ -96,6 +96,8 @@ export class Task<E extends StreamEvent, S> {
   readonly #broadcasts = new Map<string, unknown>()
   readonly #broadcastOffsets: Record<string, number> = {}
   readonly #silences = new SilenceQueue()
+  /** Silences that are watched for now, the shortest first. */
+  #watched: readonly Silence<S>[]
   readonly #context: TaskContext<E, S>
   readonly #copy: (frame: Frame<S>) => Frame<S>
   readonly #widestAllowanceMs: DurationMs
@@ -111,6 +113,7 @@ export class Task<E extends StreamEvent, S> {
   #newestEventMs: EpochMs = NO_TIME
   #nextWindowCheckMs: EpochMs = NO_TIME
   #sweptAtMs: EpochMs = NO_TIME
+  #entry: { readonly offset: number; readonly step: number } | null = null
   /** Outputs are thrown away: they are committed already. */
   #restoring = false
 
@@ -131,7 +134,8 @@ export class Task<E extends StreamEvent, S> {
     const { topic } = options.pipeline
     this.#decode = options.decode ?? ((record) => decodeRecord(record, topic))
     const { pipeline } = options
-    for (const { afterMs } of pipeline.silences) {
+    this.#watched = silencesOf(pipeline, undefined)
+    for (const { afterMs } of this.#watched) {
       assert(afterMs < pipeline.forgetAfterMs, `${pipeline.name}: a key is forgotten while silent.`)
     }
     this.#copy = (frame) => ({ state: pipeline.copyState(frame.state), timers: frame.timers })
@@ -167,6 +171,16 @@ export class Task<E extends StreamEvent, S> {
   /** Version of a reference table that events see now; undefined before the first. */
   referenceVersion(name: string): number | undefined {
     return this.#referenceVersions[name]
+  }
+
+  /** Quiet of the whole partition that counts as an outage of ours; infinite where no silence is watched for. */
+  get outageMs(): DurationMs {
+    return OUTAGE_SILENCES * (this.#watched[0]?.afterMs ?? Number.POSITIVE_INFINITY)
+  }
+
+  /** Journal entries at an offset are told apart by their step: that of the last one, 0 where there is none. */
+  journalStepAt(offset: number): number {
+    return this.#entry?.offset === offset ? this.#entry.step : 0
   }
 
   /** Next record to apply from a broadcast topic. */
@@ -312,15 +326,18 @@ export class Task<E extends StreamEvent, S> {
 
   #applyInputs(inputs: BatchInputs): readonly JournalEntry[] {
     let changed = false
+    let newTables = false
     for (const reference of inputs.references) {
       if (this.#referenceVersions[reference.name] === reference.version) continue
+      this.#setReference(reference)
+      if (reference.name === this.pipeline.rules?.table) this.#rulesChanged()
       for (const slot of this.#slots.values()) {
         settle(slot, this.#copy)
         this.#markUnsaved(slot)
       }
-      this.#setReference(reference)
-      changed = true
+      newTables = true
     }
+    changed = newTables
     for (const progress of inputs.broadcasts) {
       if (progress.nextOffset <= (this.#broadcastOffsets[progress.topic] ?? 0)) continue
       this.#applyBroadcast(progress)
@@ -330,12 +347,47 @@ export class Task<E extends StreamEvent, S> {
       this.#applyTick(inputs.tickMs)
       changed = true
     }
-    return changed ? [this.#journalEntry()] : []
+    return changed ? [this.#journalEntry(newTables)] : []
   }
 
   #setReference(reference: BatchInputs['references'][number]): void {
     this.#references.set(reference.name, reference.content)
     this.#referenceVersions[reference.name] = reference.version
+    const { pipeline } = this
+    if (reference.name === pipeline.rules?.table) {
+      this.#watched = silencesOf(pipeline, reference.content)
+    }
+  }
+
+  /** Ends what rules had opened that are gone; silences are judged anew by those that are there. */
+  #rulesChanged(): void {
+    const watched = new Set(this.#watched.map(({ rule }) => rule))
+    for (const slot of this.#slots.values()) {
+      const atMs = Math.max(0, slot.headTimeMs)
+      this.#slot = slot
+      this.#cause = {
+        offset: slot.lastOffset,
+        receivedAtMs: slot.lastReceivedAtMs,
+        tenantId: slot.tenantId,
+      }
+      this.#context.enter(slot, slot.head)
+      this.#context.eventTimeMs = atMs
+      this.#context.offset = slot.lastOffset
+      const before = this.#alerts.length
+      this.pipeline.rules?.changed(slot.head.state, this.#context)
+      for (const episode of slot.silenceEpisodes) {
+        if (watched.has(episode.rule)) continue
+        episode.status = 'resolved'
+        episode.endsAtMs = Math.max(episode.startsAtMs, this.#arrivalClockMs)
+        episode.updatedAtMs = episode.endsAtMs
+        episode.closedBy = slot.lastOffset
+        this.#publish(episode)
+      }
+      slot.silenceEpisodes = slot.silenceEpisodes.filter(({ status }) => status !== 'resolved')
+      slot.silencesPassed = 0
+      this.#queueSilence(slot)
+      if (this.#alerts.length > before) this.#markUnseen(slot)
+    }
   }
 
   #applyBroadcast(progress: BatchInputs['broadcasts'][number]): void {
@@ -359,9 +411,15 @@ export class Task<E extends StreamEvent, S> {
     if (this.#lastArrivalMs <= idleMs) this.#advanceEventTime(idleMs)
   }
 
-  #journalEntry(): JournalEntry {
+  /** What new tables see is kept apart from what was seen before them, where no event lies between. */
+  #journalEntry(newTables: boolean): JournalEntry {
+    const offset = this.#nextOffset
+    const last = this.#entry?.offset === offset ? this.#entry : undefined
+    const step = last === undefined ? 0 : last.step + (newTables ? 1 : 0)
+    this.#entry = { offset, step }
     return {
-      offset: this.#nextOffset,
+      offset,
+      step,
       broadcasts: { ...this.#broadcastOffsets },
       references: { ...this.#referenceVersions },
       tickMs: this.#tickMs,
@@ -473,7 +531,7 @@ export class Task<E extends StreamEvent, S> {
     slot.lastReceivedAtMs = record.receivedAtMs
     slot.lastOffset = record.offset
     slot.silencesPassed = 0
-    const shortest = this.pipeline.silences[0]
+    const shortest = this.#watched[0]
     const inTime = shortest !== undefined && record.receivedAtMs - eventTimeMs < shortest.afterMs
     slot.silentSinceMs = inTime ? record.receivedAtMs : null
     if (inTime) this.#queueSilence(slot)
@@ -621,8 +679,7 @@ export class Task<E extends StreamEvent, S> {
   }
 
   #forgiveOutage(nowMs: EpochMs): void {
-    const outageMs = outageOf(this.pipeline)
-    if (nowMs - this.#arrivalClockMs < outageMs || this.#arrivalClockMs === NO_TIME) return
+    if (nowMs - this.#arrivalClockMs < this.outageMs || this.#arrivalClockMs === NO_TIME) return
     for (const slot of this.#slots.values()) {
       if (slot.silentSinceMs === null || slot.silencesPassed > 0) continue
       slot.silentSinceMs = nowMs
@@ -660,7 +717,7 @@ export class Task<E extends StreamEvent, S> {
   }
 
   #silenceDueMs(slot: KeySlot<E, S>): EpochMs {
-    const silence = this.pipeline.silences[slot.silencesPassed]
+    const silence = this.#watched[slot.silencesPassed]
     return silence === undefined || slot.silentSinceMs === null
       ? Number.POSITIVE_INFINITY
       : slot.silentSinceMs + silence.afterMs
@@ -674,7 +731,7 @@ export class Task<E extends StreamEvent, S> {
   }
 
   #fallSilent(slot: KeySlot<E, S>): void {
-    const silence = this.pipeline.silences[slot.silencesPassed]
+    const silence = this.#watched[slot.silencesPassed]
     if (silence === undefined) return
     const startsAtMs = this.#silenceDueMs(slot)
     slot.silencesPassed++
@@ -687,6 +744,7 @@ export class Task<E extends StreamEvent, S> {
       offset: slot.lastOffset,
     })
     if (episode === undefined) return
+    if (slot.silenceEpisodes.some(({ rule }) => rule === episode.rule)) return
     this.#slot = slot
     this.#cause = { offset: slot.lastOffset, receivedAtMs: startsAtMs, tenantId: slot.tenantId }
     this.#context.enter(slot, slot.head)
@@ -809,6 +867,7 @@ export class Task<E extends StreamEvent, S> {
       lastArrivalMs: this.#lastArrivalMs,
       tickMs: this.#tickMs,
       newestEventMs: this.#newestEventMs,
+      ...(this.#entry === null ? {} : { entry: this.#entry }),
       windows: [...this.#windows].map(([tenantId, windows]) => [
         tenantId,
         windows.map((window) => [window.definition.name, window.encode()] as const),
@@ -828,6 +887,7 @@ export class Task<E extends StreamEvent, S> {
     this.#lastArrivalMs = state.lastArrivalMs
     this.#tickMs = state.tickMs
     this.#newestEventMs = state.newestEventMs
+    this.#entry = state.entry ?? null
     this.#windows.clear()
     for (const [tenantId, saved] of state.windows) {
       const windows = this.pipeline.windows.map((definition) => {
@@ -880,10 +940,14 @@ function rememberId(
 // biome-ignore lint/suspicious/noExplicitAny: the runner passes event and state through without looking.
 export type AnyTask = Task<any, any>
 
-/** Quiet of a whole partition that counts as an outage of ours; infinite where no silence is watched for. */
-export function outageOf(pipeline: AnyPipeline): DurationMs {
-  const shortest = pipeline.silences[0]
-  return shortest === undefined ? Number.POSITIVE_INFINITY : OUTAGE_SILENCES * shortest.afterMs
+function silencesOf<E extends StreamEvent, S>(
+  { silences, rules, name, forgetAfterMs }: Pipeline<E, S>,
+  content: unknown,
+): readonly Silence<S>[] {
+  if (rules === undefined) return silences
+  const ofRules = rules.silences(content).filter(({ afterMs }) => afterMs < forgetAfterMs)
+  assert(silences.length === 0 || ofRules.length === 0, `${name}: silences have two sources.`)
+  return silences.length > 0 ? silences : ofRules
 }
 
 function nothingAsked(): Rebuilt {

@@ -32,7 +32,7 @@ export interface TaskRow {
   watermarkMs: number
   snapshotOffset: number
   readonly snapshot: Map<string, string>
-  readonly journal: Map<number, JournalEntry>
+  readonly journal: Map<string, JournalEntry>
 }
 
 export const nameOf = ({ pipeline, partition }: TaskId): string => `${pipeline}/${partition}`
@@ -94,7 +94,9 @@ export class SimulatedDatabase {
   }
 
   journal(id: TaskId): readonly JournalEntry[] {
-    return [...this.taskOf(id).journal.values()].sort((a, b) => a.offset - b.offset)
+    return [...this.taskOf(id).journal.values()].sort(
+      (a, b) => a.offset - b.offset || a.step - b.step,
+    )
   }
 
   commit(checkpoint: Checkpoint): CommitOutcome {
@@ -185,7 +187,9 @@ export class SimulatedDatabase {
       else this.#putRow(change)
     }
     const row = this.taskOf(checkpoint.task)
-    for (const entry of checkpoint.journal) row.journal.set(entry.offset, entry)
+    for (const entry of checkpoint.journal) {
+      row.journal.set(`${entry.offset}/${entry.step}`, entry)
+    }
   }
 }
 
@@ -234,7 +238,9 @@ export function simulatedStore(database: SimulatedDatabase): CheckpointStore {
         .filter(([name]) => name.startsWith(prefix))
         .map(([, row]) => readRow(table, row))
         .filter(({ offset }) => offset >= range.fromOffset && offset < range.toOffset)
-        .sort((a, b) => a.offset - b.offset)
+        .sort(
+      (a, b) => a.offset - b.offset || a.step - b.step,
+    )
       for (let from = 0; from < rows.length; from += ARCHIVE_PAGE) {
         yield rows.slice(from, from + ARCHIVE_PAGE)
       }

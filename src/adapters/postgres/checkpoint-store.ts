@@ -350,18 +350,20 @@ async function readJournal(
 ): Promise<readonly JournalEntry[]> {
   const { rows } = await client.query<{
     log_offset: string
+    step: number
     tick_ms: string
     reference_versions: Record<string, number>
     broadcast_offsets: Record<string, number>
   }>(
-    `SELECT log_offset, tick_ms, reference_versions, broadcast_offsets FROM task_journal
+    `SELECT log_offset, step, tick_ms, reference_versions, broadcast_offsets FROM task_journal
      WHERE ${isTask(task)} AND log_offset >= coalesce((
        SELECT max(log_offset) FROM task_journal WHERE ${isTask(task)} AND log_offset < $1), 0)
-     ORDER BY log_offset`,
+     ORDER BY log_offset, step`,
     [fromOffset],
   )
   return rows.map((row) => ({
     offset: Number(row.log_offset),
+    step: row.step,
     tickMs: Number(row.tick_ms),
     references: row.reference_versions,
     broadcasts: row.broadcast_offsets,

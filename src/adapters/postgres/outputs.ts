@@ -164,15 +164,15 @@ async function writeJournal(
   task: TaskId,
   journal: readonly JournalEntry[],
 ): Promise<void> {
-  const newest = new Map(journal.map((entry) => [entry.offset, entry]))
+  const newest = new Map(journal.map((entry) => [`${entry.offset}/${entry.step}`, entry]))
   for (const slice of slices([...newest.values()], (entry) => entry)) {
     await client.query(
-      `INSERT INTO task_journal (pipeline, log_partition, log_offset, tick_ms, reference_versions,
+      `INSERT INTO task_journal (pipeline, log_partition, log_offset, step, tick_ms, reference_versions,
          broadcast_offsets)
-       SELECT $2, $3, "offset", "tickMs", "references", broadcasts
-       FROM jsonb_to_recordset($1::jsonb) AS entry ("offset" bigint, "tickMs" bigint,
+       SELECT $2, $3, "offset", step, "tickMs", "references", broadcasts
+       FROM jsonb_to_recordset($1::jsonb) AS entry ("offset" bigint, step int, "tickMs" bigint,
          "references" jsonb, broadcasts jsonb)
-       ON CONFLICT (pipeline, log_partition, log_offset) DO UPDATE SET tick_ms = excluded.tick_ms,
+       ON CONFLICT (pipeline, log_partition, log_offset, step) DO UPDATE SET tick_ms = excluded.tick_ms,
          reference_versions = excluded.reference_versions,
          broadcast_offsets = excluded.broadcast_offsets`,
       [slice, task.pipeline, task.partition],

@@ -1,0 +1,131 @@
+// The fields that conditions of a topic may name, each with a slot of its own. An event is read into the
+// slots once; conditions of all rules then look at plain numbers and texts, whatever the shape of the event.
+
+import type { FieldValue } from '../ports/alert.ts'
+
+/** What a condition may look at. An absent field is null. */
+export type FieldKind = 'number' | 'text' | 'flag'
+
+/** Where a field comes from: the event, what was derived of it, the event before, what belongs to it. */
+export const ROOTS = ['event', 'derived', 'last', 'profile', 'reference'] as const
+export type Root = (typeof ROOTS)[number]
+
+export type Fields = Readonly<Record<string, FieldKind>>
+
+/** Fields that conditions of a topic may name, by root; a root that is not there has none. */
+export type RuleVocabulary = Readonly<Partial<Record<Root, Fields>>>
+
+/** What a condition sees of one event. */
+export interface RuleInput {
+  readonly event: object
+  readonly derived: object
+  /** The key's event before this one; null at its first. */
+  readonly last?: object | null
+  /** Profile that the event is judged by. */
+  readonly profile?: object | null
+  /** What the reference tables say of the entity. */
+  readonly reference?: object | null
+}
+
+interface Slot {
+  readonly root: Root
+  readonly name: string
+  readonly kind: FieldKind
+  readonly index: number
+}
+
+const NOTHING: object = {}
+
+export class FieldTable {
+  readonly vocabulary: RuleVocabulary
+  /** Numbers, and flags as 1 and 0; NaN where the field is null. */
+  readonly numbers: Float64Array
+  readonly texts: (string | null)[]
+  readonly #slots = new Map<string, Slot>()
+  readonly #used = new Map<Root, Slot[]>()
+
+  constructor(vocabulary: RuleVocabulary) {
+    this.vocabulary = vocabulary
+    for (const root of ROOTS) {
+      for (const [name, kind] of Object.entries(vocabulary[root] ?? {})) {
+        const index = this.#slots.size
+        this.#slots.set(`${root}.${name}`, { root, name, kind, index })
+      }
+    }
+    this.numbers = new Float64Array(this.#slots.size).fill(Number.NaN)
+    this.texts = new Array<string | null>(this.#slots.size).fill(null)
+  }
+
+  /** The slot of a field, which is read from now on; undefined where there is no such field. */
+  use(root: Root, name: string): Slot | undefined {
+    const slot = this.#slots.get(`${root}.${name}`)
+    if (slot === undefined) return undefined
+    const used = this.#used.get(root) ?? []
+    if (!used.includes(slot)) this.#used.set(root, [...used, slot])
+    return slot
+  }
+
+  read(input: RuleInput): void {
+    for (const [root, slots] of this.#used) {
+      const from = input[root] ?? NOTHING
+      for (const slot of slots) {
+        const value: unknown = Reflect.get(from, slot.name)
+        if (slot.kind === 'text') this.texts[slot.index] = typeof value === 'string' ? value : null
+        else this.numbers[slot.index] = numberOf(value)
+      }
+    }
+  }
+
+  /** Names that a root has, for messages. */
+  namesOf(root: Root): readonly string[] {
+    return Object.keys(this.vocabulary[root] ?? {})
+  }
+}
+
+function numberOf(value: unknown): number {
+  if (typeof value === 'number') return value
+  if (typeof value === 'boolean') return value ? 1 : 0
+  return Number.NaN
+}
+
+/** Roots in which a name without one is looked for; the first that is not null counts. */
+const SHOWN_ROOTS = ['event', 'derived', 'profile', 'reference'] as const
+
+/** Reads a field by its name, such as `speedKmh` or `last.speedKmh`. */
+export function fieldOf(input: RuleInput, name: string): FieldValue {
+  const dot = name.indexOf('.')
+  if (dot > 0) return plain(Reflect.get(rootOf(input, name.slice(0, dot)), name.slice(dot + 1)))
+  for (const root of SHOWN_ROOTS) {
+    const value = plain(Reflect.get(input[root] ?? NOTHING, name))
+    if (value !== null) return value
+  }
+  return null
+}
+
+/** Whether `fieldOf` could ever find something under that name. */
+export function isShownField(vocabulary: RuleVocabulary, name: string): boolean {
+  const dot = name.indexOf('.')
+  const roots = dot > 0 ? ROOTS.filter((root) => root === name.slice(0, dot)) : SHOWN_ROOTS
+  const field = name.slice(dot + 1)
+  return roots.some((root) => Object.hasOwn(vocabulary[root] ?? NOTHING, field))
+}
+
+export function shownFields(vocabulary: RuleVocabulary): readonly string[] {
+  return [...new Set(SHOWN_ROOTS.flatMap((root) => Object.keys(vocabulary[root] ?? NOTHING)))]
+}
+
+function rootOf(input: RuleInput, name: string): object {
+  const root = ROOTS.find((each) => each === name)
+  return (root === undefined ? undefined : input[root]) ?? NOTHING
+}
+
+function plain(value: unknown): FieldValue {
+  switch (typeof value) {
+    case 'string':
+    case 'number':
+    case 'boolean':
+      return value
+    default:
+      return null
+  }
+}
