@@ -9,10 +9,12 @@ import { createMemoryViews, type MemoryViews } from '../src/adapters/views/memor
 import { createMetrics, type Metrics } from '../src/api/metrics.ts'
 import type { ServerOptions } from '../src/api/options.ts'
 import { listen } from '../src/api/process-server.ts'
+import type { RuleDesk } from '../src/api/rule-desk.ts'
 import { createServer } from '../src/api/server.ts'
 import { truckReadings } from '../src/domains/cold-chain/events.ts'
 import { builtInProfiles } from '../src/domains/cold-chain/profiles.ts'
 import { PlatformError } from '../src/kernel/errors.ts'
+import { failed } from '../src/kernel/result.ts'
 import type { Database } from '../src/ports/database.ts'
 import type { Logger } from '../src/ports/logger.ts'
 
@@ -70,13 +72,27 @@ export function optionsForTest(change: Partial<ServerOptions> = {}): ServerOptio
         ],
       },
     ],
-    rules: () => [],
+    ruleDesk: absentRuleDesk,
     profiles: () => builtInProfiles,
     readiness: async () => [{ name: 'log', ready: true, reason: null }],
     draining: new AbortController().signal,
     plugins: [],
     ...change,
   }
+}
+
+/** A program without rules. */
+export const absentRuleDesk: RuleDesk = {
+  topics: () => [],
+  list: () => [],
+  problems: () => [],
+  text: () => undefined,
+  versions: async () => [],
+  check: () => ({ problems: [], document: null, cases: [] }),
+  write: async () => failed({ kind: 'other-name', found: 'nothing' }),
+  erase: async () => false,
+  replay: async () => failed('unknown-rule'),
+  explain: async () => failed('unknown-rule'),
 }
 
 export async function startApiServer(change: Partial<ServerOptions> = {}): Promise<ApiServer> {

@@ -74,6 +74,14 @@ const ROUTES: readonly (readonly [string, string, Access, string?])[] = [
   ['GET', '/api/v1/overview', 'read'],
   ['GET', '/api/v1/topics', 'read'],
   ['GET', '/api/v1/rules', 'read'],
+  ['GET', '/api/v1/rules/schema', 'read'],
+  ['GET', '/api/v1/rules/topics', 'read'],
+  ['GET', '/api/v1/rules/high-speed', 'read'],
+  ['POST', '/api/v1/rules/check', 'read'],
+  ['PUT', '/api/v1/rules/high-speed', 'administer'],
+  ['DELETE', '/api/v1/rules/high-speed', 'administer'],
+  ['POST', '/api/v1/rules/high-speed/replay', 'operate'],
+  ['GET', '/api/v1/rules/high-speed/explain', 'read'],
   ['GET', '/api/v1/profiles', 'read'],
   ['GET', '/api/v1/trucks', 'read'],
   ['GET', '/api/v1/trucks/T-1', 'read'],
@@ -109,7 +117,11 @@ describe('the access table', () => {
       const { body } = await ask(server, { path: '/api/openapi.json' })
       const { paths } = JSON.parse(body)
       const pattern = (path: string): string =>
-        path.split('?', 1)[0]?.replace(ID, '{id}').replace('T-1', '{id}') ?? ''
+        path
+          .split('?', 1)[0]
+          ?.replace(ID, '{id}')
+          .replace('high-speed', '{name}')
+          .replace('T-1', '{id}') ?? ''
       const known = new Set(
         ROUTES.map(([method, path]) =>
           `${method} ${pattern(path)}`.replace('truck-readings', '{topic}'),

@@ -13,6 +13,8 @@ export interface Metrics {
   /** Time that one checkpoint took to commit. */
   observeCheckpoint(seconds: number): void
   observeBatch(events: number): void
+  /** Events that a rule could not judge: a field was missing, or a number came out that is none. */
+  countRuleFailures(labels: { readonly rule: string }, count: number): void
   /** Streams of the live feed that are open. */
   setStreams(count: number): void
   /** Clients of the live feed that were cut off because they did not read. */
@@ -32,6 +34,12 @@ export function createMetrics(registry: Registry = new Registry()): Metrics {
     name: 'outrider_events_total',
     help: 'Events by topic and what became of them',
     labelNames: ['topic', 'result'],
+    registers,
+  })
+  const ruleFailures = new Counter({
+    name: 'outrider_rule_failures_total',
+    help: 'Events that a rule could not judge, and counted as its condition not holding',
+    labelNames: ['rule'],
     registers,
   })
   const lag = new Gauge({
@@ -77,6 +85,7 @@ export function createMetrics(registry: Registry = new Registry()): Metrics {
     observeCheckpoint: (seconds) => checkpoint.observe(seconds),
     observeBatch: (count) => batch.observe(count),
     setStreams: (count) => streams.set(count),
+    countRuleFailures: (labels, count) => ruleFailures.inc(labels, count),
     countStreamCutOff: () => cutOff.inc(),
   }
 }

@@ -6,6 +6,7 @@ import type { ArchiveLayout } from '../ports/archive.ts'
 import type { Database } from '../ports/database.ts'
 import type { Views } from '../ports/views.ts'
 import type { ProcessServerOptions } from './process-server.ts'
+import type { RuleDesk } from './rule-desk.ts'
 
 /** What `GET /history` needs to know of a topic; a `TopicDefinition` is one. */
 export interface ArchivedTopic {
@@ -22,22 +23,6 @@ export interface TopicStatus {
     /** Null before the first event. */
     readonly watermarkMs: EpochMs | null
   }[]
-}
-
-export interface RuleListing {
-  readonly name: string
-  readonly version: number
-  readonly topic: string
-  readonly severity: string
-  readonly title: string
-  readonly description: string | null
-  readonly condition: string | null
-  /** Such as `5m`. */
-  readonly for: string | null
-  readonly keepFiringFor: string | null
-  readonly enabled: boolean
-  /** `built-in`, or the file that it came from. */
-  readonly source: string
 }
 
 export interface PartStatus {
@@ -66,7 +51,7 @@ export interface ServerOptions extends ProcessServerOptions {
   readonly dashboardDir: string | null
   readonly topics: readonly ArchivedTopic[]
   topicStatus(): Promise<readonly TopicStatus[]>
-  rules(): readonly RuleListing[]
+  readonly ruleDesk: RuleDesk
   profiles(): readonly GoodsProfile[]
   /** Sends dead letters through their door again; absent where there is no door. */
   replayDeadLetters?(request: {

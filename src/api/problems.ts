@@ -6,6 +6,7 @@ import { PlatformError, type PlatformErrorCode } from '../kernel/errors.ts'
 
 export type HttpProblemCode =
   | 'busy'
+  | 'conflict'
   | 'forbidden'
   | 'internal'
   | 'invalid-cursor'
@@ -29,6 +30,7 @@ export interface FieldProblem {
 }
 
 const STATUS: Readonly<Record<HttpProblemCode, { status: number; title: string }>> = {
+  conflict: { status: 409, title: 'This stands against something else' },
   busy: { status: 503, title: 'Too much is being read at once' },
   forbidden: { status: 403, title: 'This is not allowed' },
   internal: { status: 500, title: 'Something failed on our side' },

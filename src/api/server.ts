@@ -16,6 +16,7 @@ import { coldChainRoutes } from './routes/cold-chain.ts'
 import { historyRoutes } from './routes/history.ts'
 import { liveRoutes } from './routes/live.ts'
 import { operationRoutes } from './routes/operation.ts'
+import { ruleRoutes } from './routes/rules.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { truckRoutes } from './routes/trucks.ts'
 import { installValidation } from './validation.ts'
@@ -82,6 +83,7 @@ function routesOf(context: ApiContext): FastifyPluginAsync {
     coldChainRoutes(api, context)
     historyRoutes(api, context)
     operationRoutes(api, context)
+    ruleRoutes(api, context)
   }
 }
 

@@ -6,6 +6,7 @@ import { registerBench } from './commands/bench.ts'
 import { registerDoctor } from './commands/doctor.ts'
 import { registerImport } from './commands/import.ts'
 import { registerReplay } from './commands/replay.ts'
+import { registerRules } from './commands/rules.ts'
 import { registerSimulate } from './commands/simulate.ts'
 import { registerStart } from './commands/start.ts'
 import { registerVerify } from './commands/verify.ts'
@@ -23,6 +24,7 @@ registerSimulate(program)
 registerImport(program, { openEmbedded: openEmbeddedSink })
 registerVerify(program)
 registerReplay(program)
+registerRules(program)
 registerDoctor(program)
 registerBench(program)
 

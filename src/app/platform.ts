@@ -3,12 +3,15 @@
 
 import { mkdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 import { systemClock } from '../adapters/clock/system-clock.ts'
 import { lockDataDir } from '../adapters/data-dir/data-dir-lock.ts'
 import type { DatabaseAddress } from '../adapters/postgres/address.ts'
 import { connectDatabase, type PostgresDatabase } from '../adapters/postgres/database.ts'
 import { startEmbeddedPostgres } from '../adapters/postgres/embedded-server.ts'
 import { migrate } from '../adapters/postgres/migrate.ts'
+import { createReferenceStore } from '../adapters/postgres/reference-store.ts'
+import { createRuleStore } from '../adapters/postgres/rule-store.ts'
 import { createMetrics, type Metrics } from '../api/metrics.ts'
 import type { TopicStatus } from '../api/options.ts'
 import { createIngest, type Ingest } from '../doors/ingest.ts'
@@ -20,11 +23,13 @@ import type { ViewPublisher } from '../ports/views.ts'
 import { openLog } from './open-log.ts'
 import { type OpenedViews, openViews, refillAlerts } from './open-views.ts'
 import { checkRoles, mayWriteLog, ownsDataDir } from './role-needs.ts'
+import { RuleBook, type RuleBookOptions } from './rule-book.ts'
+import { ruleFilesIn } from './rule-files.ts'
 import type { Settings } from './settings.ts'
 import { startTaskThreads, type TaskThreads } from './task-threads.ts'
 import type { TaskReport } from './thread-protocol.ts'
 import { createTopicStatus } from './topic-status.ts'
-import { eventTopics, neededTopics, topicName } from './topics.ts'
+import { eventTopics, neededTopics, ruleTopics, topicName } from './topics.ts'
 
 /** Threads for tasks; one core is left to the doors, the pages and the database. */
 const MAX_TASK_THREADS = 8
@@ -38,9 +43,12 @@ export interface Platform {
   readonly log: Log
   /** Connects when it is asked something; doors never ask. */
   readonly database: PostgresDatabase
+  /** For threads of their own. */
+  readonly address: DatabaseAddress
   readonly ingest: Ingest
   readonly views: OpenedViews | null
   readonly tasks: TaskThreads | null
+  readonly rules: RuleBook | null
   topicStatus(): Promise<readonly TopicStatus[]>
   close(): Promise<void>
 }
@@ -91,6 +99,11 @@ export async function openPlatform({ settings, logger }: PlatformOptions): Promi
       closers.push(() => opened.close())
       closers.push(async () => refill.abort())
     }
+    const rules = needsRules(settings)
+      ? openRules({ settings, database, clock, logger, onChange: () => running.tasks?.refresh() })
+      : null
+    // Tasks begin with the rules in force: the first batch sees them.
+    await rules?.refresh()
     if (roles.has('tasks') && views !== null) {
       const tasks = startTaskThreads({
         threads: Math.max(1, Math.min(MAX_TASK_THREADS, availableParallelism() - 1)),
@@ -99,11 +112,22 @@ export async function openPlatform({ settings, logger }: PlatformOptions): Promi
         views: measured(views.publisher, metrics, clock),
         clock,
         logger,
-        onReport: (report) => observeReport(metrics, report),
+        onReport(report) {
+          observeReport(metrics, report)
+          rules?.noteFailures(report.ruleFailures)
+        },
       })
       running.tasks = tasks
       closers.push(() => tasks.stop())
       refillViews(views.publisher)
+    }
+    if (rules !== null) {
+      const stopRules = new AbortController()
+      const ended = rules.run(stopRules.signal)
+      closers.push(async () => {
+        stopRules.abort()
+        await ended
+      })
     }
     const ingest = createIngest({
       log: renamed(log, settings),
@@ -121,9 +145,11 @@ export async function openPlatform({ settings, logger }: PlatformOptions): Promi
       metrics,
       log,
       database,
+      address,
       ingest,
       views,
       tasks: running.tasks,
+      rules,
       topicStatus: createTopicStatus({ log, database, settings, tasks: running.tasks, metrics }),
       close,
     }
@@ -149,6 +175,29 @@ async function openDatabase(
 
 function needsDatabase({ roles }: Settings): boolean {
   return roles.has('tasks') || roles.has('serve') || roles.has('work')
+}
+
+function needsRules({ roles }: Settings): boolean {
+  return roles.has('tasks') || roles.has('serve')
+}
+
+/** Where tasks run, files are read and tables are made; elsewhere the rules are what these have made. */
+function openRules({
+  settings,
+  database,
+  ...rest
+}: Pick<RuleBookOptions, 'clock' | 'logger' | 'onChange'> & {
+  readonly settings: Settings
+  readonly database: PostgresDatabase
+}): RuleBook {
+  const folder = join(settings.dataDir, 'rules')
+  return new RuleBook({
+    ...rest,
+    topics: ruleTopics,
+    store: createRuleStore(database),
+    references: createReferenceStore(database),
+    files: settings.roles.has('tasks') ? ruleFilesIn(folder) : null,
+  })
 }
 
 /** The log, with its topics. A process beside the one that writes finds them there. */
@@ -188,6 +237,7 @@ function observeLatency(metrics: Metrics, alert: Alert, clock: Clock): void {
 }
 
 function observeReport(metrics: Metrics, report: TaskReport): void {
+  for (const { rule, count } of report.ruleFailures) metrics.countRuleFailures({ rule }, count)
   for (const { topic, counts } of report.counts) {
     metrics.countEvents({ topic, result: 'processed' }, counts.events)
     metrics.countEvents({ topic, result: 'duplicate' }, counts.duplicates)

@@ -7,9 +7,12 @@ import type { Database, SqlRow } from '../ports/database.ts'
 import type { ReferenceStore } from '../ports/reference-source.ts'
 import { runHistory } from '../streams/history.ts'
 import type { AnyPipeline } from '../streams/pipeline.ts'
-
-/** Alerts listed of each kind of difference; the counts are complete. */
-export const MAX_LISTED_ALERTS = 1_000
+import {
+  type AlertDifference,
+  differenceOf,
+  type RecordedAlert,
+  type ReplayedAlert,
+} from './alert-difference.ts'
 
 export interface ReplayOptions {
   readonly pipeline: AnyPipeline
@@ -17,81 +20,92 @@ export interface ReplayOptions {
   readonly topic: string
   readonly fromMs: EpochMs
   readonly toMs: EpochMs
+  /** Compares alerts of these rules only; null compares all of the topic. */
+  readonly rules: readonly string[] | null
+  /** Alerts of this tenant only; null: of all. */
+  readonly tenantId: string | null
   readonly database: Database
   readonly store: CheckpointStore
   readonly references: ReferenceStore
   readonly progress?: (events: number, ofEvents: number) => void
 }
 
-export interface ReplayedAlert {
-  readonly id: string
-  readonly rule: string
-  readonly entityId: string
-  readonly severity: string
-  readonly status: string
-  readonly startsAt: string
-  readonly endsAt: string | null
-  readonly summary: string
-}
-
-export interface ReplayReport {
+export interface ReplayReport extends AlertDifference {
   readonly topic: string
   readonly events: number
-  readonly alerts: number
-  readonly same: number
-  /** In the replay, but not recorded. */
-  readonly added: readonly ReplayedAlert[]
-  /** Recorded, but not in the replay. */
-  readonly gone: readonly ReplayedAlert[]
-  /** In both, but different. */
-  readonly changed: readonly {
-    readonly recorded: ReplayedAlert
-    readonly replayed: ReplayedAlert
-  }[]
-  readonly counts: { readonly added: number; readonly gone: number; readonly changed: number }
 }
 
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
-  const { database, pipeline, topic } = options
+  const replayed = new Map<string, Alert>()
+  const events = await runTopic(options, (alert) => replayed.set(alert.id, alert))
+  const within = [...replayed.values()].filter(
+    ({ startsAtMs, rule, tenantId }) =>
+      (options.tenantId === null || tenantId === options.tenantId) &&
+      startsAtMs >= options.fromMs &&
+      startsAtMs < options.toMs &&
+      (options.rules === null || options.rules.includes(rule)),
+  )
+  const recorded = await recordedAlerts(options)
+  // An alert that was taken back is no alert, on either side.
+  const kept = within.filter(({ withdrawn }) => !withdrawn)
+  return { topic: options.topic, events, ...differenceOf(recorded, kept.map(shown)) }
+}
+
+/** Runs all partitions, from the first event to the last that is committed; returns how many there were. */
+export async function runTopic(
+  options: Pick<
+    ReplayOptions,
+    'pipeline' | 'topic' | 'database' | 'store' | 'references' | 'progress'
+  >,
+  onAlert: (alert: Alert) => void,
+): Promise<number> {
+  const { database, pipeline } = options
   const tasks = await database.query(
     'SELECT log_partition, next_offset FROM task WHERE pipeline = $1 ORDER BY log_partition',
     [pipeline.name],
   )
   const ofEvents = tasks.reduce((sum, row) => sum + Number(row.next_offset), 0)
-  const replayed = new Map<string, Alert>()
   let events = 0
   for (const row of tasks) {
     const partition = Number(row.log_partition)
     const toOffset = Number(row.next_offset)
     for await (const step of runHistory({ ...options, partition, toOffset })) {
-      for (const alert of step.alerts) replayed.set(alert.id, alert)
+      for (const alert of step.alerts) onAlert(alert)
       events += step.events
       options.progress?.(events, ofEvents)
     }
   }
-  const within = [...replayed.values()].filter(
-    ({ startsAtMs }) => startsAtMs >= options.fromMs && startsAtMs < options.toMs,
-  )
-  const recorded = await recordedAlerts(options, topic)
-  return { topic, events, ...compare(within.map(shown), recorded) }
+  return events
 }
 
-async function recordedAlerts(
-  { database, fromMs, toMs }: ReplayOptions,
-  topic: string,
-): Promise<readonly ReplayedAlert[]> {
-  const rows: ReplayedAlert[] = []
+/** The pipeline without what only the running program needs: windows and views. */
+export function onlyRules(pipeline: AnyPipeline): AnyPipeline {
+  const { view: _, ...rest } = pipeline
+  return { ...rest, windows: [] }
+}
+
+async function recordedAlerts({
+  database,
+  fromMs,
+  toMs,
+  topic,
+  rules,
+  tenantId,
+}: ReplayOptions): Promise<readonly RecordedAlert[]> {
+  const rows: RecordedAlert[] = []
   const batches = database.stream(
-    `SELECT id, rule, entity_id, severity, status, starts_at, ends_at, summary FROM alert
-     WHERE topic = $1 AND starts_at >= $2 AND starts_at < $3 ORDER BY starts_at, id`,
-    [topic, new Date(fromMs), new Date(toMs)],
+    `SELECT * FROM alert
+     WHERE topic = $1 AND starts_at >= $2 AND starts_at < $3 AND NOT withdrawn
+       AND ($4::text[] IS NULL OR rule = ANY($4)) AND ($5::text IS NULL OR tenant_id = $5)
+     ORDER BY starts_at, id`,
+    [topic, new Date(fromMs), new Date(toMs), rules, tenantId],
     { batchRows: 5_000 },
   )
   for await (const batch of batches) rows.push(...batch.map(recordedAlert))
   return rows
 }
 
-function recordedAlert(row: SqlRow): ReplayedAlert {
+function recordedAlert(row: SqlRow): RecordedAlert {
   return {
     id: String(row.id),
     rule: String(row.rule),
@@ -101,6 +115,8 @@ function recordedAlert(row: SqlRow): ReplayedAlert {
     startsAt: isoOf(row.starts_at) ?? '',
     endsAt: isoOf(row.ends_at),
     summary: String(row.summary),
+    acknowledged: row.acknowledged_at instanceof Date,
+    falseAlarm: row.false_alarm_at instanceof Date,
   }
 }
 
@@ -112,30 +128,4 @@ function shown(alert: Alert): ReplayedAlert {
   const { id, rule, entityId, severity, status, startsAtMs, endsAtMs, summary } = alert
   const endsAt = endsAtMs === null ? null : toIso(endsAtMs)
   return { id, rule, entityId, severity, status, startsAt: toIso(startsAtMs), endsAt, summary }
-}
-
-function compare(
-  replayed: readonly ReplayedAlert[],
-  recorded: readonly ReplayedAlert[],
-): Omit<ReplayReport, 'topic' | 'events'> {
-  const known = new Map(recorded.map((alert) => [alert.id, alert]))
-  const added: ReplayedAlert[] = []
-  const changed: { recorded: ReplayedAlert; replayed: ReplayedAlert }[] = []
-  let same = 0
-  for (const alert of replayed) {
-    const before = known.get(alert.id)
-    known.delete(alert.id)
-    if (before === undefined) added.push(alert)
-    else if (JSON.stringify(before) === JSON.stringify(alert)) same++
-    else changed.push({ recorded: before, replayed: alert })
-  }
-  const gone = [...known.values()]
-  return {
-    alerts: replayed.length,
-    same,
-    added: added.slice(0, MAX_LISTED_ALERTS),
-    gone: gone.slice(0, MAX_LISTED_ALERTS),
-    changed: changed.slice(0, MAX_LISTED_ALERTS),
-    counts: { added: added.length, gone: gone.length, changed: changed.length },
-  }
 }

@@ -5,16 +5,16 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
 import { folderReferenceSource } from '../adapters/reference/folder-source.ts'
-import type { DeadLetterReplay, PartStatus, RuleListing, ServerOptions } from '../api/options.ts'
+import type { DeadLetterReplay, PartStatus, ServerOptions } from '../api/options.ts'
 import { createProcessServer, listen, type ProcessServerOptions } from '../api/process-server.ts'
 import { createServer } from '../api/server.ts'
 import { PROFILE_TABLE, profilesOf } from '../domains/cold-chain/pipeline.ts'
 import { eventsRoutes } from '../doors/http-events.ts'
 import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
-import type { RuleDefinition } from '../rules/definition.ts'
 import type { Platform } from './platform.ts'
 import { mayWriteLog } from './role-needs.ts'
-import { allDomains, eventTopics } from './topics.ts'
+import { createRuleDesk } from './rule-desk.ts'
+import { eventTopics } from './topics.ts'
 import { programVersion } from './version.ts'
 
 const DASHBOARD = fileURLToPath(new URL('../../web/build', import.meta.url))
@@ -75,7 +75,9 @@ async function createApp(
     plugins: hasDoors ? [async (app) => app.register(eventsRoutes, { ingest })] : [],
   }
   const views = platform.views?.views ?? null
-  if (!settings.roles.has('serve') || views === null) return createProcessServer(options)
+  const { rules } = platform
+  if (!settings.roles.has('serve') || views === null || rules === null)
+    return createProcessServer(options)
   const serverOptions: ServerOptions = {
     ...options,
     database,
@@ -84,7 +86,7 @@ async function createApp(
     dashboardDir: existsSync(DASHBOARD) ? DASHBOARD : null,
     topics: [...eventTopics.values()],
     topicStatus: () => platform.topicStatus(),
-    rules: () => allDomains.flatMap((domain) => domain.rules.map(listing)),
+    ruleDesk: createRuleDesk(platform, rules),
     profiles: await followProfiles(platform, signals.stopped),
     ...(mayWriteLog(settings)
       ? { replayDeadLetters: (request) => replayDeadLetters(platform, request) }
@@ -150,28 +152,6 @@ async function readiness(platform: Platform): Promise<readonly PartStatus[]> {
     parts.push(Promise.resolve({ name: 'views', ready: true, reason: views.problem() }))
   }
   return Promise.all(parts)
-}
-
-function listing(rule: RuleDefinition): RuleListing {
-  return {
-    name: rule.name,
-    version: rule.version,
-    topic: rule.topic,
-    severity: rule.severity,
-    title: rule.name.replaceAll('-', ' '),
-    description: rule.description,
-    condition: rule.when ?? null,
-    for: spanText(rule.forMs ?? rule.noDataForMs),
-    keepFiringFor: spanText(rule.keepFiringForMs),
-    enabled: true,
-    source: 'built-in',
-  }
-}
-
-function spanText(spanMs: DurationMs | undefined): string | null {
-  if (spanMs === undefined) return null
-  const seconds = spanMs / SECOND_MS
-  return seconds % 60 === 0 ? `${seconds / 60}m` : `${seconds}s`
 }
 
 /** Through the same judgement as the first time; what is refused again stays a dead letter. */

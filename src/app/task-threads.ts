@@ -35,6 +35,8 @@ export interface TaskThreads {
   notReady(): string | null
   /** Has every task put all its keys into the views again. */
   showAll(): void
+  /** Reference tables have changed: tasks take them over without waiting for their next look. */
+  refresh(): void
   stop(): Promise<void>
 }
 
@@ -58,6 +60,9 @@ export function startTaskThreads(options: TaskThreadsOptions): TaskThreads {
     },
     showAll() {
       for (const { say } of threads) say({ type: 'show-all' })
+    },
+    refresh() {
+      for (const { say } of threads) say({ type: 'refresh' })
     },
     async stop() {
       stopping.abort()

@@ -7,13 +7,16 @@ import { createPinoLogger } from '../adapters/logger/pino-logger.ts'
 import { createCheckpointStore } from '../adapters/postgres/checkpoint-store.ts'
 import { connectDatabase } from '../adapters/postgres/database.ts'
 import { createReferenceStore } from '../adapters/postgres/reference-store.ts'
+import { registeredTables } from '../adapters/postgres/rule-store.ts'
 import { folderReferenceSource } from '../adapters/reference/folder-source.ts'
 import { createViewPublisherPort } from '../adapters/views/view-publisher-port.ts'
 import { assert } from '../kernel/errors.ts'
 import type { DurationMs } from '../kernel/time.ts'
 import type { Alert } from '../ports/alert.ts'
 import type { Log } from '../ports/log.ts'
+import type { ReferenceSource } from '../ports/reference-source.ts'
 import type { ViewPublisher } from '../ports/views.ts'
+import { RULE_TABLE_PREFIX } from '../streams/pipeline.ts'
 import { ReferenceTables } from '../streams/shared-feeds.ts'
 import { TaskHost } from '../streams/task-host.ts'
 import { alertMessage } from './alert-message.ts'
@@ -57,8 +60,9 @@ async function runTasks(main: MessagePort, data: TaskThreadData): Promise<void> 
     store,
     speedLayer: withAlertsTopic(viewPort, log, topicName(settings, ALERTS_TOPIC)),
     references,
-    referenceSource: folderReferenceSource(
-      settings.reference ?? join(settings.dataDir, 'reference'),
+    referenceSource: together(
+      folderReferenceSource(settings.reference ?? join(settings.dataDir, 'reference')),
+      registeredTables(database, RULE_TABLE_PREFIX),
     ),
     checkReference,
     clock,
@@ -69,6 +73,7 @@ async function runTasks(main: MessagePort, data: TaskThreadData): Promise<void> 
   const say = (message: FromTaskThread): void => main.postMessage(message)
   main.on('message', (message: ToTaskThread) => {
     if (message.type === 'stop') stop.abort()
+    else if (message.type === 'refresh') host.refreshReferences()
     else host.showAll()
   })
   const reports = report()
@@ -90,10 +95,23 @@ async function runTasks(main: MessagePort, data: TaskThreadData): Promise<void> 
         type: 'report',
         tasks: host.status(),
         referenceProblems: references.problems(),
+        ruleFailures: allPipelines.flatMap(({ rules }) => rules?.takeFailures() ?? []),
         atMs: clock.nowMs(),
         ...observer.take(),
       })
     }
+  }
+}
+
+function together(...sources: readonly ReferenceSource[]): ReferenceSource {
+  return {
+    async load() {
+      const loaded = await Promise.all(sources.map((source) => source.load()))
+      return {
+        documents: loaded.flatMap(({ documents }) => documents),
+        problems: loaded.flatMap(({ problems }) => problems),
+      }
+    },
   }
 }
 

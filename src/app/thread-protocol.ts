@@ -3,6 +3,7 @@
 import type { MessagePort } from 'node:worker_threads'
 import type { DatabaseAddress } from '../adapters/postgres/address.ts'
 import type { EpochMs } from '../kernel/time.ts'
+import type { RuleFailure } from '../rules/rule-set.ts'
 import type { BatchCounts } from '../streams/batch.ts'
 import type { TaskStatus } from '../streams/task-runner.ts'
 import type { Settings } from './settings.ts'
@@ -23,9 +24,13 @@ export interface TaskReport {
   readonly batchEvents: readonly number[]
   readonly checkpointMs: readonly number[]
   readonly referenceProblems: readonly { readonly name: string; readonly message: string }[]
+  readonly ruleFailures: readonly RuleFailure[]
   readonly atMs: EpochMs
 }
 
 export type FromTaskThread = TaskReport | { readonly type: 'stopped' }
 
-export type ToTaskThread = { readonly type: 'stop' } | { readonly type: 'show-all' }
+export type ToTaskThread =
+  | { readonly type: 'stop' }
+  | { readonly type: 'show-all' }
+  | { readonly type: 'refresh' }

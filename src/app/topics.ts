@@ -2,11 +2,15 @@
 
 import type { Domain } from '../domains/domain.ts'
 import { domains } from '../domains/registry.ts'
+import { isRuleTable, type RuleTopic } from '../rules/rule-source.ts'
 import { deadLetterPipeline } from '../streams/dead-letter-pipeline.ts'
 import { DEAD_LETTERS_TOPIC } from '../streams/dead-letters.ts'
 import type { AnyPipeline } from '../streams/pipeline.ts'
 import type { StreamEvent, TopicDefinition } from '../streams/topic.ts'
 import type { Settings } from './settings.ts'
+
+/** Topics as rules meet them. */
+export const ruleTopics: readonly RuleTopic[] = domains.flatMap(({ rules }) => rules)
 
 export const ALERTS_TOPIC = 'alerts'
 
@@ -34,6 +38,7 @@ export const neededTopics: readonly string[] = [
 ]
 
 export function checkReference(name: string, content: unknown): string | undefined {
+  if (isRuleTable(name)) return undefined
   const table = domains
     .flatMap((domain) => domain.referenceTables)
     .find((definition) => definition.name === name)

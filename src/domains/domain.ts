@@ -1,6 +1,6 @@
 // What a domain gives the platform. A new one is a folder of the same shape and a line in `registry.ts`.
 
-import type { RuleDefinition } from '../rules/definition.ts'
+import type { RuleSource, RuleTopic } from '../rules/rule-source.ts'
 import type { AnyPipeline } from '../streams/pipeline.ts'
 import type { SimulatedFleet } from './simulation.ts'
 
@@ -13,9 +13,10 @@ export interface ReferenceTableDefinition {
 export interface Domain {
   readonly name: string
   readonly pipelines: readonly AnyPipeline[]
-  readonly rules: readonly RuleDefinition[]
-  /** The pipelines with these rules in place of the domain's own. */
-  pipelinesWith(rules: readonly RuleDefinition[]): readonly AnyPipeline[]
+  /** Its topics as rules meet them, with the rules that come with the program. */
+  readonly rules: readonly RuleTopic[]
+  /** The pipelines with rules from elsewhere. */
+  pipelinesWith(rules: (topic: RuleTopic) => RuleSource): readonly AnyPipeline[]
   readonly referenceTables: readonly ReferenceTableDefinition[]
   /** Its synthetic world: what `outrider simulate` and `start` drive. */
   readonly fleets: readonly SimulatedFleet[]

@@ -29,6 +29,8 @@ export interface RuleProblem {
   readonly message: string
   /** `[start, end)` within the text at the path; absent where all of it is meant. */
   readonly range?: { readonly start: number; readonly end: number }
+  /** It is about the name of the field, not about its value. */
+  readonly isName?: true
 }
 
 /** A silence longer than this is no news; keys are kept a good deal longer. */

@@ -93,8 +93,11 @@ const caseSchema = Type.Object(
       Type.String({ description: 'ISO 8601 with offset, for schedules', maxLength: 40 }),
     ),
     events: Type.Array(
-      Type.Object(
-        { at: span('From the first moment of the case') },
+      Type.Intersect(
+        [
+          Type.Object({ at: span('From the first moment of the case') }),
+          Type.Record(Type.String(), Type.Unknown()),
+        ],
         { description: 'The event as it is sent; key and recordedAt may be left out' },
       ),
       { minItems: 1, maxItems: MAX_CASE_EVENTS },

@@ -18,6 +18,11 @@ const base: RuleDefinition = {
   description: '',
 }
 
+const LEVELS = (['critical', 'major', 'warning'] as const).map((severity) => ({
+  severity,
+  when: `derived.gravity == "${severity}"`,
+}))
+
 interface Told {
   readonly at: number
   readonly what: 'opened' | 'changed' | 'resolved'
@@ -28,9 +33,9 @@ interface Told {
 function watch(rule: Partial<RuleDefinition>, ...more: readonly Partial<RuleDefinition>[]) {
   const definitions = [rule, ...more].map((each) => ({ ...base, ...each }))
   const rules = new RuleSet(definitions, {
-    event: ['temperatureC', 'zone', 'doorOpen'],
-    derived: ['gravity'],
-  })
+    event: { temperatureC: 'number', zone: 'text', doorOpen: 'flag' },
+    derived: { gravity: 'text' },
+  }).checked()
   const runs: RuleRuns = []
   const told: Told[] = []
   let atMs = 0
@@ -171,7 +176,7 @@ test('more of the same is told at every doubling only', () => {
 })
 
 test('the gravest severity seen counts', () => {
-  const { feed, told } = watch({ severityField: 'gravity', severity: 'minor' })
+  const { feed, told } = watch({ levels: LEVELS, severity: 'minor' })
   for (const [at, gravity] of ['none', 'warning', 'critical', 'major'].entries()) {
     feed(at, { temperatureC: 8 }, { gravity })
   }
@@ -266,10 +271,12 @@ test('state that went through JSON goes on alike', () => {
 })
 
 test('silence opens an alert that says since when', () => {
-  const { rules } = watch(
+  const { when: _, ...silent } = base
+  const summary = 'for {silentForS} s'
+  const rules = new RuleSet(
+    [{ ...silent, fields: [], noDataForMs: 600_000, summary }],
     {},
-    { name: 'silent', noDataForMs: 600_000, summary: 'for {silentForS} s' },
-  )
+  ).checked()
   const [silence] = rules.silences((state: { goods: string }) => ({ goods: state.goods }))
   assert.equal(silence?.afterMs, 600_000)
   const episode = silence.describe({ goods: 'milk' }, { key: 'b', startsAtMs: 900_000, offset: 4 })

@@ -55,7 +55,7 @@ export interface RuleFailure {
   readonly example: { readonly key: string; readonly offset: number; readonly missing: string }
 }
 
-/** Told of every event before the rules are, with what they see; `runs` is their state before it. */
+/** Told of every event after the rules were, with what they saw; `runs` is their state after it. */
 export type RuleTrace = (
   rules: readonly CompiledRule[],
   input: RuleInput,
@@ -140,14 +140,12 @@ export class RuleSet {
   }
 
   onEvent(runs: RuleRuns, input: RuleInput, context: KeyContext): void {
-    if (this.#judging.length === 0) return
+    if (this.#judging.length === 0 && this.#trace === null) return
     this.#table.read(input)
-    this.#trace?.(this.#judging, input, context, runs)
     for (const rule of this.#judging) {
       const verdict = rule.when?.test()
       if (verdict === FAILS) this.#noteFailure(rule, context)
-      const holding =
-        verdict === YES && (rule.onDuty === null || rule.onDuty(context.eventTimeMs))
+      const holding = verdict === YES && (rule.onDuty === null || rule.onDuty(context.eventTimeMs))
       if (!holding && runs.length === 0) continue
       const { instanceField } = rule.definition
       const instance =
@@ -161,6 +159,7 @@ export class RuleSet {
       else if (holding) this.#whileHolding(step, run)
       else runs.splice(index, 1)
     }
+    this.#trace?.(this.#rules, input, context, runs)
   }
 
   /** Ends what rules had opened that are no longer in the set. */
@@ -388,10 +387,7 @@ function scoreOf({ peak }: CompiledRule): number {
   return Number.isFinite(score) ? score : 0
 }
 
-function shown(
-  definition: RuleDefinition,
-  input: RuleInput,
-): Readonly<Record<string, FieldValue>> {
+function shown(definition: RuleDefinition, input: RuleInput): Readonly<Record<string, FieldValue>> {
   const fields: Record<string, FieldValue> = {}
   for (const name of definition.fields) fields[name] = fieldOf(input, name)
   return fields

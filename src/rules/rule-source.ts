@@ -2,10 +2,10 @@
 // so apply at a batch boundary and stand in its journal; or a fixed set, for trying rules over history.
 
 import { Kind, type TSchema } from '@sinclair/typebox'
-import type { KeyContext, PipelineRules } from '../streams/pipeline.ts'
+import { type KeyContext, type PipelineRules, RULE_TABLE_PREFIX } from '../streams/pipeline.ts'
 import type { StreamEvent, TopicDefinition } from '../streams/topic.ts'
 import type { RuleDefinition } from './definition.ts'
-import type { FieldKind, Fields, RuleInput, RuleVocabulary } from './field-table.ts'
+import type { FieldKind, Fields, RuleVocabulary } from './field-table.ts'
 import { definitionOf, type RuleDocument, ruleDocumentCheck } from './rule-document.ts'
 import { type RuleFailure, type RuleRuns, RuleSet, type RuleTrace } from './rule-set.ts'
 
@@ -32,15 +32,13 @@ export interface RuleTable {
   readonly rules: readonly RuleEntry[]
 }
 
-const TABLE_PREFIX = 'rules.'
-
 /** Reference table with the rules of a topic. */
 export function ruleTableOf(topic: string): string {
-  return `${TABLE_PREFIX}${topic}`
+  return `${RULE_TABLE_PREFIX}${topic}`
 }
 
 export function isRuleTable(name: string): boolean {
-  return name.startsWith(TABLE_PREFIX)
+  return name.startsWith(RULE_TABLE_PREFIX)
 }
 
 export interface RuleSource {
@@ -166,12 +164,11 @@ function kindOf(property: unknown): FieldKind | undefined {
     case 'Literal':
       return typeof schema.const === 'string' ? 'text' : undefined
     case 'Union':
-      return Array.isArray(schema.anyOf) && schema.anyOf.every((each: unknown) => kindOf(each) === 'text')
+      return Array.isArray(schema.anyOf) &&
+        schema.anyOf.every((each: unknown) => kindOf(each) === 'text')
         ? 'text'
         : undefined
     default:
       return undefined
   }
 }
-
-export type { RuleInput, RuleVocabulary }

@@ -90,7 +90,13 @@ function queueByHand() {
 
 test('what waits is merged into one commit, in the order in which it came', async () => {
   const { queue, next } = queueByHand()
-  const journal = (offset: number) => ({ offset, step: 0, broadcasts: {}, references: {}, tickMs: offset })
+  const journal = (offset: number) => ({
+    offset,
+    step: 0,
+    broadcasts: {},
+    references: {},
+    tickMs: offset,
+  })
   queue.add(output(0, 2, { journal: [journal(0)] }), null)
   queue.add(output(2, 2, { journal: [journal(2)], archive: rows(1, 10) }), null)
   queue.add(output(2, 5, { journal: [journal(2)], archive: rows(2, 10) }), null)

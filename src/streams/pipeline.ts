@@ -38,6 +38,9 @@ export interface KeyContext {
 
 export type PutRow = <R>(table: RowTable<R>, row: R) => void
 
+/** Reference tables that begin so hold rules; a task takes only that of its own pipeline. */
+export const RULE_TABLE_PREFIX = 'rules.'
+
 /** Rules as far as the engine takes part in them. */
 export interface PipelineRules<S> {
   /** Reference table that they come from; null where they never change. */

@@ -47,7 +47,12 @@ export async function restoreTask<E extends StreamEvent, S>(
   const isBefore = (entry: JournalEntry): boolean =>
     entry.offset < claim.snapshotOffset ||
     (entry.offset === claim.snapshotOffset && entry.step < step)
-  const before = claim.journal.findLast(isBefore)
+  // The snapshot holds what the last entry before it says; what its step goes on to say comes again.
+  const seen = task.hasEntryAt(claim.snapshotOffset)
+  const before = claim.journal.findLast(
+    (entry) =>
+      isBefore(entry) || (seen && entry.offset === claim.snapshotOffset && entry.step === step),
+  )
   const atSnapshot = claim.journal.filter((entry) => !isBefore(entry))
   task.beginAt(claim.snapshotOffset, await references.at(before?.references ?? {}))
   let rerun = 0

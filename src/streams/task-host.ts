@@ -57,6 +57,13 @@ export class TaskHost {
     for (const runner of this.#runners.values()) runner.showAll()
   }
 
+  /** Takes over new reference tables now, not at the next look; a failure waits for that look. */
+  refreshReferences(): void {
+    this.#refreshReferences().catch((error: unknown) =>
+      this.#options.logger.error('chore-failed', error, { chore: 'references' }),
+    )
+  }
+
   /** Runs until aborted; then every task commits what it processed. */
   async run(signal: AbortSignal): Promise<void> {
     await this.#retrying('archive', signal, () => this.#ensureArchives())

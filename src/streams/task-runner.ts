@@ -9,7 +9,7 @@ import type { Log } from '../ports/log.ts'
 import type { ViewPublisher } from '../ports/views.ts'
 import { type BatchInputs, type BatchOutput, type BroadcastProgress, NO_INPUTS } from './batch.ts'
 import { type CommitObserver, CommitQueue } from './commit-queue.ts'
-import type { AnyPipeline } from './pipeline.ts'
+import { type AnyPipeline, RULE_TABLE_PREFIX } from './pipeline.ts'
 import { FETCH_BYTES, FETCH_RECORDS, restoreTask } from './restore.ts'
 import { MAX_BROADCAST_RECORDS, type ReferenceTables, readBroadcast } from './shared-feeds.ts'
 import { type AnyTask, OUTAGE_SILENCES, Task } from './task.ts'
@@ -220,6 +220,7 @@ export class TaskRunner {
       tickMs: null,
       references: this.#options.references
         .current()
+        .filter(({ name }) => !isForeignRuleTable(name, this.#options.pipeline))
         .filter(({ name, version }) => this.#task.referenceVersion(name) !== version),
       broadcasts: await this.#readBroadcasts(),
     }
@@ -233,7 +234,7 @@ export class TaskRunner {
 
   /** The tick to apply, if it decides something and nothing that came before it is still to be read. */
   async #tickAt(nowMs: EpochMs): Promise<EpochMs | null> {
-    const { log, topic, partition, pipeline } = this.#options
+    const { log, topic, partition } = this.#options
     const tickMs = nowMs - TICK_GRACE_MS
     const { arrivalClockMs, nextOffset } = this.#task
     const { outageMs } = this.#task
@@ -349,4 +350,9 @@ export class TaskRunner {
     await Promise.race([queue.drained(), patience])
     over.abort()
   }
+}
+
+/** Rules of another topic: taking them over would settle every key for nothing. */
+function isForeignRuleTable(name: string, { rules }: AnyPipeline): boolean {
+  return name.startsWith(RULE_TABLE_PREFIX) && name !== rules?.table
 }

@@ -178,6 +178,11 @@ export class Task<E extends StreamEvent, S> {
     return OUTAGE_SILENCES * (this.#watched[0]?.afterMs ?? Number.POSITIVE_INFINITY)
   }
 
+  /** The state has seen an entry of the journal at this offset. */
+  hasEntryAt(offset: number): boolean {
+    return this.#entry?.offset === offset
+  }
+
   /** Journal entries at an offset are told apart by their step: that of the last one, 0 where there is none. */
   journalStepAt(offset: number): number {
     return this.#entry?.offset === offset ? this.#entry.step : 0

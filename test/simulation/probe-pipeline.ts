@@ -89,7 +89,7 @@ export const probeRules: readonly RuleDefinition[] = [
     when: 'derived.adjusted > 60.0',
     resolveWhen: 'derived.adjusted < 50.0',
     severity: 'warning',
-    severityField: 'severity',
+    levels: [{ severity: 'critical', when: 'derived.severity == "critical"' }],
     peak: 'derived.adjusted',
     instanceField: 'side',
     summary: 'Level {adjusted}',
@@ -107,6 +107,7 @@ export const probeRules: readonly RuleDefinition[] = [
   {
     ...common,
     name: 'quiet',
+    fields: [],
     noDataForMs: FIRST_SILENCE_MS,
     severity: 'major',
     summary: 'Nothing for {silentForS} s',
@@ -114,6 +115,7 @@ export const probeRules: readonly RuleDefinition[] = [
   {
     ...common,
     name: 'lost',
+    fields: [],
     noDataForMs: SECOND_SILENCE_MS,
     severity: 'critical',
     summary: 'Nothing for {silentForS} s',
@@ -121,9 +123,9 @@ export const probeRules: readonly RuleDefinition[] = [
 ]
 
 const ruleSet = new RuleSet(probeRules, {
-  event: ['probeId', 'recordedAtMs', 'level', 'side'],
-  derived: ['adjusted', 'severity'],
-})
+  event: { probeId: 'text', recordedAtMs: 'number', level: 'number', side: 'text' },
+  derived: { adjusted: 'number', severity: 'text' },
+}).checked()
 
 /** What one probe measured in one span of time. */
 export interface ProbeSpan {

@@ -238,9 +238,7 @@ export function simulatedStore(database: SimulatedDatabase): CheckpointStore {
         .filter(([name]) => name.startsWith(prefix))
         .map(([, row]) => readRow(table, row))
         .filter(({ offset }) => offset >= range.fromOffset && offset < range.toOffset)
-        .sort(
-      (a, b) => a.offset - b.offset || a.step - b.step,
-    )
+        .sort((a, b) => a.offset - b.offset)
       for (let from = 0; from < rows.length; from += ARCHIVE_PAGE) {
         yield rows.slice(from, from + ARCHIVE_PAGE)
       }

@@ -38,19 +38,6 @@ const topicsSchema = Type.Array(
     ),
   }),
 )
-const ruleSchema = Type.Object({
-  name: Type.String(),
-  version: Type.Integer(),
-  topic: Type.String(),
-  severity: Type.String(),
-  title: Type.String(),
-  description: nullable(Type.String()),
-  condition: nullable(Type.String()),
-  for: nullable(Type.String()),
-  keepFiringFor: nullable(Type.String()),
-  enabled: Type.Boolean(),
-  source: Type.String(),
-})
 const deadLettersQuery = query({
   topic: Type.Optional(text()),
   code: Type.Optional(text()),
@@ -147,15 +134,6 @@ export function operationRoutes(app: FastifyInstance, context: ApiContext): void
         })),
       }))
     },
-  )
-
-  app.get(
-    '/rules',
-    {
-      config: { access: 'read' },
-      schema: { tags, summary: 'Rules in force', response: { 200: listOf(ruleSchema) } },
-    },
-    async () => ({ items: options.rules(), next: null }),
   )
 
   app.get(

@@ -2,11 +2,11 @@
 
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
-import type { Domain } from '../../domains/domain.ts'
-import { PlatformError } from '../../kernel/errors.ts'
 import { type EpochMs, parseInstant } from '../../kernel/time.ts'
-import { parseRuleFile, withRules } from '../../rules/rule-file.ts'
+import type { RuleDocument } from '../../rules/rule-document.ts'
+import { problemText, readRuleFile } from '../../rules/rule-file.ts'
 import type { AnyPipeline } from '../../streams/pipeline.ts'
+import type { ReplayedAlert } from '../alert-difference.ts'
 import {
   carryOut,
   commandLogger,
@@ -16,8 +16,9 @@ import {
   UsageError,
 } from '../command-line.ts'
 import { openInspection } from '../inspection.ts'
-import { type ReplayedAlert, type ReplayReport, replay } from '../replay.ts'
-import { allDomains, eventTopics, topicName } from '../topics.ts'
+import { onlyRules, type ReplayReport, replay } from '../replay.ts'
+import { trialPipeline } from '../rule-trial.ts'
+import { allPipelines, eventTopics, ruleTopics, topicName } from '../topics.ts'
 
 interface ReplayFlags {
   readonly topic: string
@@ -28,7 +29,7 @@ interface ReplayFlags {
   readonly dataDir?: string
 }
 
-const SHOWN_ROWS = 20
+const SHOWN_ROWS = 200
 
 export function registerReplay(program: Command): void {
   program
@@ -44,7 +45,7 @@ export function registerReplay(program: Command): void {
 }
 
 async function run(flags: ReplayFlags): Promise<number> {
-  const pipeline = await pipelineFor(flags)
+  const { pipeline, rules } = await trialOf(flags)
   const fromMs = instant('--from', flags.from, 0)
   const toMs = instant('--to', flags.to, Date.UTC(9999, 0))
   const settings = await commandSettings({ DATA_DIR: flags.dataDir })
@@ -54,6 +55,8 @@ async function run(flags: ReplayFlags): Promise<number> {
     const report = await replay({
       ...inspection,
       pipeline,
+      rules,
+      tenantId: null,
       topic: topicName(settings, flags.topic),
       fromMs,
       toMs,
@@ -75,49 +78,46 @@ async function run(flags: ReplayFlags): Promise<number> {
   }
 }
 
-async function pipelineFor(flags: ReplayFlags): Promise<AnyPipeline> {
-  const domain = allDomains.find(({ pipelines }) =>
-    pipelines.some(({ topic }) => topic.name === flags.topic),
-  )
-  if (domain === undefined) {
-    throw new UsageError(
-      `there is no topic "${flags.topic}"; there are ${[...eventTopics.keys()].join(', ')}.`,
-    )
-  }
-  const rules =
-    flags.rules === undefined ? domain.rules : await rulesFrom(flags.rules, domain, flags)
-  const found = domain.pipelinesWith(rules).find(({ topic }) => topic.name === flags.topic)
-  if (found === undefined) throw new UsageError(`no pipeline reads "${flags.topic}".`)
-  return found
+interface Trial {
+  readonly pipeline: AnyPipeline
+  /** Names of the rules that are tried; null where those in force are run again. */
+  readonly rules: readonly string[] | null
 }
 
-/** Each rule of the file is tried by itself, so that what is wrong is said of the right line. */
+async function trialOf(flags: ReplayFlags): Promise<Trial> {
+  const { topic } = flags
+  const present = allPipelines.find((each) => each.topic.name === topic)
+  if (!eventTopics.has(topic) || present === undefined) {
+    throw new UsageError(
+      `there is no topic "${topic}"; there are ${[...eventTopics.keys()].join(', ')}.`,
+    )
+  }
+  if (flags.rules === undefined) return { pipeline: onlyRules(present), rules: null }
+  const { documents, names } = await rulesFrom(flags.rules, topic)
+  const pipeline = trialPipeline(topic, documents)
+  if (pipeline === undefined) throw new UsageError(`no rules look at "${topic}".`)
+  return { pipeline: onlyRules(pipeline), rules: names }
+}
+
 async function rulesFrom(
   file: string,
-  domain: Domain,
-  { topic }: ReplayFlags,
-): Promise<ReturnType<typeof withRules>> {
+  topic: string,
+): Promise<{ readonly documents: readonly RuleDocument[]; readonly names: readonly string[] }> {
   const text = await readFile(file, 'utf8').catch((error: unknown) => {
     throw new UsageError(`cannot read ${file}: ${error instanceof Error ? error.message : error}`)
   })
-  const parsed = parseRuleFile(text)
-  if (!parsed.ok) throw new UsageError(`${file}: ${parsed.error}`)
-  const { rules, disabled, lines } = parsed.value
-  const refuse = (name: string, why: string): UsageError =>
-    new UsageError(`${file}: line ${lines.get(name)}: ${why}`)
-  for (const rule of rules) {
-    if (rule.topic !== topic) {
-      throw refuse(rule.name, `rule "${rule.name}" is about ${rule.topic}, not about ${topic}.`)
-    }
-    try {
-      domain.pipelinesWith([rule])
-    } catch (error) {
-      throw error instanceof PlatformError ? refuse(rule.name, error.message) : error
-    }
+  const read = readRuleFile(text, ruleTopics)
+  if (!read.ok) {
+    throw new UsageError(read.error.map((problem) => problemText(file, problem)).join('\n'))
   }
-  const absent = disabled.find((name) => !domain.rules.some((rule) => rule.name === name))
-  if (absent !== undefined) throw refuse(absent, `there is no rule "${absent}" to switch off.`)
-  return withRules(domain.rules, parsed.value)
+  const { rules, disabled } = read.value
+  const foreign = rules.find((rule) => rule.topic !== topic)
+  if (foreign !== undefined) {
+    throw new UsageError(
+      `${file}: rule "${foreign.name}" is about ${foreign.topic}, not about ${topic}.`,
+    )
+  }
+  return { documents: rules, names: [...rules.map(({ name }) => name), ...disabled] }
 }
 
 function instant(flag: string, text: string | undefined, fallback: EpochMs): EpochMs {
@@ -130,38 +130,63 @@ function instant(flag: string, text: string | undefined, fallback: EpochMs): Epo
 }
 
 function text(report: ReplayReport, seconds: number): string {
-  const { events, alerts, same, counts } = report
+  const { events, alerts, recorded, same, counts } = report
   const speed = Math.round(events / Math.max(seconds, 0.001)).toLocaleString('en')
+  const merged = counts.merged === 0 ? '' : ` (of ${counts.mergedFrom})`
   const lines = [
     `${events.toLocaleString('en')} events in ${seconds.toFixed(1)} s (${speed} events/s)`,
-    `${alerts} alerts: ${same} as recorded, ${counts.added} added, ${counts.gone} gone, ${counts.changed} changed`,
-    ...section('added', report.added),
-    ...section('gone', report.gone),
+    `${alerts} alerts, ${recorded} recorded: ${same} the same, ${counts.added} added, ${counts.gone} gone, ` +
+      `${counts.shifted} shifted, ${counts.merged} merged${merged}, ${counts.split} split`,
+    ...marks(report),
     ...section(
-      'changed, as replayed',
-      report.changed.map(({ replayed }) => replayed),
+      'added',
+      report.added.map((alert) => row('+', alert)),
+    ),
+    ...section(
+      'gone',
+      report.gone.map((alert) => row('-', alert)),
+    ),
+    ...section(
+      'shifted',
+      report.shifted.flatMap((each) => [row('-', each.recorded), row('+', each.replayed)]),
+    ),
+    ...section(
+      'merged',
+      report.merged.flatMap((each) => [
+        ...each.recorded.map((alert) => row('-', alert)),
+        row('+', each.replayed),
+      ]),
+    ),
+    ...section(
+      'split',
+      report.split.flatMap((each) => [
+        row('-', each.recorded),
+        ...each.replayed.map((alert) => row('+', alert)),
+      ]),
     ),
   ]
   return `${lines.join('\n')}\n`
 }
 
-function section(title: string, alerts: readonly ReplayedAlert[]): readonly string[] {
-  if (alerts.length === 0) return []
-  const rows = alerts
-    .slice(0, SHOWN_ROWS)
-    .map((each) => [
-      each.rule,
-      each.entityId,
-      each.severity,
-      each.startsAt,
-      each.endsAt ?? 'open',
-      each.summary,
-    ])
-  const more = alerts.length > SHOWN_ROWS ? [`… and ${alerts.length - SHOWN_ROWS} more`] : []
+/** Whether what is gone was taken seriously says whether the new rule is better. */
+function marks({ marks: { recorded, gone } }: ReplayReport): readonly string[] {
+  if (recorded.acknowledged + recorded.falseAlarm === 0) return []
   return [
-    '',
-    title,
-    table(['rule', 'entity', 'severity', 'starts', 'ends', 'summary'], rows),
-    ...more,
+    `gone: ${gone.acknowledged} of ${recorded.acknowledged} acknowledged, ` +
+      `${gone.falseAlarm} of ${recorded.falseAlarm} marked as false alarms`,
   ]
+}
+
+type Row = readonly string[]
+
+function row(sign: string, alert: ReplayedAlert): Row {
+  const { rule, entityId, severity, startsAt, endsAt, summary } = alert
+  return [sign, rule, entityId, severity, startsAt, endsAt ?? 'open', summary]
+}
+
+function section(title: string, rows: readonly Row[]): readonly string[] {
+  if (rows.length === 0) return []
+  const more = rows.length > SHOWN_ROWS ? [`… and ${rows.length - SHOWN_ROWS} more lines`] : []
+  const columns = ['', 'rule', 'entity', 'severity', 'starts', 'ends', 'summary']
+  return ['', title, table(columns, rows.slice(0, SHOWN_ROWS)), ...more]
 }

@@ -2,11 +2,14 @@
 
 import type { Command } from 'commander'
 import { carryOut, commandLogger, commandSettings, DONE, FAILED, table } from '../command-line.ts'
-import { openInspection } from '../inspection.ts'
+import { type Inspection, openInspection } from '../inspection.ts'
+import type { Settings } from '../settings.ts'
 import { allPipelines, topicName } from '../topics.ts'
 import { isClean, type PartitionAudit, verifyArchive } from '../verify.ts'
+import { type AlertAudit, alertsAreClean, verifyAlerts } from '../verify-alerts.ts'
 
 interface VerifyFlags {
+  readonly alerts?: true
   readonly json?: true
   readonly dataDir?: string
 }
@@ -15,6 +18,10 @@ export function registerVerify(program: Command): void {
   program
     .command('verify')
     .description('audit the archive against the log; exit 1 where an event is missing or repeated')
+    .option(
+      '--alerts',
+      'hold the recorded alerts against history instead; exit 1 where they differ',
+    )
     .option('--json', 'one JSON document on standard output')
     .option('--data-dir <folder>', 'where log and database are kept (default: .outrider)')
     .action((flags: VerifyFlags, command: Command) => carryOut(command, () => verify(flags)))
@@ -24,6 +31,7 @@ async function verify(flags: VerifyFlags): Promise<number> {
   const settings = await commandSettings({ DATA_DIR: flags.dataDir })
   const inspection = await openInspection(settings, commandLogger())
   try {
+    if (flags.alerts === true) return await verifyRecordedAlerts(inspection, settings, flags)
     const audits = await verifyArchive({
       ...inspection,
       pipelines: allPipelines,
@@ -47,6 +55,57 @@ async function verify(flags: VerifyFlags): Promise<number> {
   } finally {
     await inspection.close()
   }
+}
+
+async function verifyRecordedAlerts(
+  inspection: Inspection,
+  settings: Settings,
+  flags: VerifyFlags,
+): Promise<number> {
+  const audits: AlertAudit[] = []
+  for (const pipeline of allPipelines.filter(({ rules }) => rules !== undefined)) {
+    const topic = topicName(settings, pipeline.topic.name)
+    audits.push(
+      await verifyAlerts({
+        ...inspection,
+        pipeline,
+        topic,
+        nowMs: inspection.clock.nowMs(),
+        progress: (events, of) => {
+          if (!process.stderr.isTTY) return
+          const percent = Math.floor((100 * events) / Math.max(1, of))
+          process.stderr.write(`\r${topic}: ${percent} % of ${of.toLocaleString('en')} events `)
+        },
+      }),
+    )
+  }
+  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
+  const clean = alertsAreClean(audits)
+  process.stdout.write(
+    flags.json === true
+      ? `${JSON.stringify({ clean, topics: audits })}\n`
+      : alertReport(audits, clean),
+  )
+  return clean ? DONE : FAILED
+}
+
+function alertReport(audits: readonly AlertAudit[], clean: boolean): string {
+  const headers = ['topic', 'events', 'alerts', 'missing', 'unexpected', 'different']
+  const rows = audits.map(({ topic, events, alerts, missing, unexpected, different }) => [
+    topic,
+    events,
+    alerts,
+    missing,
+    unexpected,
+    different,
+  ])
+  const examples = audits.flatMap((audit) =>
+    audit.examples.map(({ id, problem }) => `  ${id}: ${problem}`),
+  )
+  const verdict = clean
+    ? 'Every recorded alert follows from history, and no other.'
+    : 'What is recorded and what follows from history differ.'
+  return `${[table(headers, rows), ...examples, '', verdict].join('\n')}\n`
 }
 
 function report(audits: readonly PartitionAudit[], clean: boolean): string {

@@ -13,8 +13,8 @@ import { truckFleet } from './simulate.ts'
 export const coldChain: Domain = {
   name: 'cold-chain',
   pipelines: [coldChainPipeline],
-  rules: coldChainRules,
-  pipelinesWith: (rules) => [coldChainPipelineWith(rules)],
+  rules: [coldChainRules],
+  pipelinesWith: (rules) => [coldChainPipelineWith(rules(coldChainRules))],
   fleets: [truckFleet],
   referenceTables: [{ name: PROFILE_TABLE, check: checkProfileTable }],
 }

@@ -2,8 +2,8 @@
 // the truck's last state and minutely figures of the fleet.
 
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
-import type { RuleDefinition } from '../../rules/definition.ts'
-import { copyRuns, openEpisodesOf, type RuleRuns, RuleSet } from '../../rules/rule-set.ts'
+import { copyRuns, openEpisodesOf, type RuleRuns } from '../../rules/rule-set.ts'
+import { liveRules, pipelineRules, type RuleSource } from '../../rules/rule-source.ts'
 import type { Pipeline } from '../../streams/pipeline.ts'
 import type { WindowDefinition } from '../../streams/windows.ts'
 import { type TruckReading, truckReadings } from './events.ts'
@@ -14,7 +14,7 @@ import {
   type GoodsProfile,
   parseGoodsProfile,
 } from './profiles.ts'
-import { coldChainRules, coldChainVocabulary } from './rules.ts'
+import { coldChainRules } from './rules.ts'
 import {
   type CompartmentState,
   copyCompartment,
@@ -84,10 +84,7 @@ const fleetMinutes: WindowDefinition<TruckReading> = {
 }
 
 /** The pipeline with other rules than the built-in ones, for trying them over history. */
-export function coldChainPipelineWith(
-  definitions: readonly RuleDefinition[],
-): Pipeline<TruckReading, TruckState> {
-  const rules = new RuleSet(definitions, coldChainVocabulary)
+export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading, TruckState> {
   return {
     name: 'cold-chain',
     topic: truckReadings,
@@ -129,7 +126,10 @@ export function coldChainPipelineWith(
         }),
         moving: event.speedKmh !== null && event.speedKmh >= REST_SPEED_KMH,
       }
-      rules.onEvent(state.runs, { event, derived }, context)
+      const { last } = state
+      rules
+        .at(context)
+        .onEvent(state.runs, { event, derived, last, profile: profile ?? null }, context)
       state.last = event
       if (state.limits?.minC !== profile?.minC || state.limits?.maxC !== profile?.maxC) {
         state.limits = profile === undefined ? null : { minC: profile.minC, maxC: profile.maxC }
@@ -139,9 +139,12 @@ export function coldChainPipelineWith(
       // Cold chain sets no timers: its durations are judged at the readings themselves.
     },
     openEpisodes: (state) => openEpisodesOf(state.runs),
-    silences: rules.silences<TruckState>((state) =>
-      state.last?.shipmentId == null ? {} : { shipmentId: state.last.shipmentId },
-    ),
+    silences: [],
+    rules: pipelineRules<TruckState>(rules, {
+      runs: ({ runs }) => runs,
+      silenceLabels: ({ last }) =>
+        last?.shipmentId == null ? {} : { shipmentId: last.shipmentId },
+    }),
     windows: [fleetMinutes],
     broadcasts: [],
     view: {
@@ -154,7 +157,7 @@ export function coldChainPipelineWith(
   }
 }
 
-export const coldChainPipeline = coldChainPipelineWith(coldChainRules)
+export const coldChainPipeline = coldChainPipelineWith(liveRules(coldChainRules))
 
 function compartmentOf(state: TruckState, zone: string): CompartmentState {
   for (const compartment of state.compartments) if (compartment.zone === zone) return compartment

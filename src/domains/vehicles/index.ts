@@ -16,8 +16,8 @@ import { vehicleFleet } from './simulate.ts'
 export const vehicles: Domain = {
   name: 'vehicles',
   pipelines: [vehiclesPipeline],
-  rules: vehicleRules,
-  pipelinesWith: (rules) => [vehiclesPipelineWith(rules)],
+  rules: [vehicleRules],
+  pipelinesWith: (rules) => [vehiclesPipelineWith(rules(vehicleRules))],
   fleets: [vehicleFleet],
   referenceTables: [
     { name: VEHICLES_TABLE, check: checkVehicles },

@@ -2,8 +2,8 @@
 // the rules, keeps the vehicle's last state and sliding figures of every model.
 
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
-import type { RuleDefinition } from '../../rules/definition.ts'
-import { copyRuns, openEpisodesOf, type RuleRuns, RuleSet } from '../../rules/rule-set.ts'
+import { copyRuns, openEpisodesOf, type RuleRuns } from '../../rules/rule-set.ts'
+import { liveRules, pipelineRules, type RuleSource } from '../../rules/rule-source.ts'
 import type { Pipeline } from '../../streams/pipeline.ts'
 import type { ReferenceReader, WindowDefinition } from '../../streams/windows.ts'
 import { type VehicleTelemetry, vehicleTelemetry } from './events.ts'
@@ -16,7 +16,7 @@ import {
   VEHICLES_TABLE,
   type VehicleProfile,
 } from './reference.ts'
-import { vehicleRules, vehicleVocabulary } from './rules.ts'
+import { vehicleRules } from './rules.ts'
 import { VEHICLE_VIEW, vehicleDocument } from './views.ts'
 
 /** State of one vehicle; plain data. */
@@ -57,10 +57,7 @@ const slidingFigures: WindowDefinition<VehicleTelemetry> = {
 }
 
 /** The pipeline with other rules than the built-in ones, for trying them over history. */
-export function vehiclesPipelineWith(
-  definitions: readonly RuleDefinition[],
-): Pipeline<VehicleTelemetry, VehicleState> {
-  const rules = new RuleSet(definitions, vehicleVocabulary)
+export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemetry, VehicleState> {
   return {
     name: 'vehicles',
     topic: vehicleTelemetry,
@@ -86,7 +83,8 @@ export function vehiclesPipelineWith(
         overLimitKmh:
           speedKmh === null || postedLimitKmh === null ? null : speedKmh - postedLimitKmh,
       }
-      rules.onEvent(state.runs, { event, derived }, context)
+      const input = { event, derived, last: state.last, reference: profile }
+      rules.at(context).onEvent(state.runs, input, context)
       state.last = event
       state.profile = profile
     },
@@ -94,7 +92,8 @@ export function vehiclesPipelineWith(
       // Vehicles set no timers: their durations are judged at the readings themselves.
     },
     openEpisodes: (state) => openEpisodesOf(state.runs),
-    silences: rules.silences<VehicleState>(() => ({})),
+    silences: [],
+    rules: pipelineRules<VehicleState>(rules, { runs: ({ runs }) => runs }),
     windows: [slidingFigures],
     broadcasts: [],
     view: {
@@ -107,4 +106,4 @@ export function vehiclesPipelineWith(
   }
 }
 
-export const vehiclesPipeline = vehiclesPipelineWith(vehicleRules)
+export const vehiclesPipeline = vehiclesPipelineWith(liveRules(vehicleRules))

@@ -1,89 +1,119 @@
-// The rules of vehicles, as data.
+// The rules of vehicles: documents as operators write them, each with its cases.
 
-import { SECOND_MS } from '../../kernel/time.ts'
-import type { RuleVocabulary } from '../../rules/compile.ts'
-import type { RuleDefinition } from '../../rules/definition.ts'
+import type { RuleDocument } from '../../rules/rule-document.ts'
+import { eventFields, type RuleTopic } from '../../rules/rule-source.ts'
 import { vehicleTelemetry } from './events.ts'
 
-const common = {
-  version: 1,
-  topic: vehicleTelemetry.name,
-  entityType: 'vehicle',
-  labels: { domain: 'vehicles' },
-} as const
+const common = { topic: vehicleTelemetry.name, labels: { domain: 'vehicles' } }
 
-export const vehicleRules: readonly RuleDefinition[] = [
+const documents: readonly RuleDocument[] = [
   {
     ...common,
     name: 'high-speed',
-    when: 'event.speedKmh != null && event.speedKmh > 120.0',
-    resolveWhen: 'event.speedKmh != null && event.speedKmh <= 115.0',
+    description: 'The vehicle is faster than 120 km/h; over once it is at 115 km/h or below.',
+    when: 'event.speedKmh > 120',
+    resolveWhen: 'event.speedKmh <= 115',
     severity: 'major',
     peak: 'event.speedKmh',
     fields: ['speedKmh', 'model', 'color', 'lat', 'lon'],
     summary: '{speedKmh} km/h, above 120 km/h',
-    description: 'The vehicle is faster than 120 km/h; over once it is at 115 km/h or below.',
+    cases: [
+      {
+        name: 'above 120 km/h fires, and 115 km/h is the end',
+        events: [
+          { at: '0s', speedKmh: 120 },
+          { at: '1s', speedKmh: 121 },
+          { at: '2s', speedKmh: 118 },
+          { at: '3s', speedKmh: 115 },
+        ],
+        alerts: [{ status: 'resolved', startsAt: '1s', endsAt: '3s' }],
+      },
+    ],
   },
   {
     ...common,
     name: 'engine-stress',
-    when: 'event.rpm != null && event.rpm > 6000.0',
-    resolveWhen: 'event.rpm != null && event.rpm <= 5500.0',
+    description:
+      'The engine turns more than 6,000 times a minute; over once it is at 5,500 or below.',
+    when: 'event.rpm > 6000',
+    resolveWhen: 'event.rpm <= 5500',
     severity: 'major',
     peak: 'event.rpm',
     fields: ['rpm', 'speedKmh', 'gear', 'model', 'lat', 'lon'],
     summary: '{rpm} revolutions a minute, above 6000',
-    description:
-      'The engine turns more than 6,000 times a minute; over once it is at 5,500 or below.',
+    cases: [
+      {
+        name: 'above 6,000 fires and holds until 5,500',
+        events: [
+          { at: '0s', speedKmh: 80, rpm: 6100 },
+          { at: '1s', speedKmh: 80, rpm: 5600 },
+          { at: '2s', speedKmh: 80, rpm: 5500 },
+        ],
+        alerts: [{ startsAt: '0s', endsAt: '2s' }],
+      },
+    ],
   },
   {
     ...common,
     name: 'gear-mismatch',
-    when: 'derived.gearMismatch == true',
-    forMs: 2 * SECOND_MS,
+    description:
+      'The gear has been another than the one expected at the speed for two seconds: longer than changing gear takes.',
+    when: 'derived.gearMismatch',
+    for: '2s',
     resolveWhen: 'derived.gearMismatch == false',
     severity: 'warning',
     peak: 'derived.gearsApart',
     fields: ['gear', 'expectedGear', 'speedKmh', 'rpm', 'model'],
     summary: 'Gear {gear} at {speedKmh} km/h, expected {expectedGear}',
-    description:
-      'The gear has been another than the one expected at the speed for two seconds: longer than changing gear takes.',
+    cases: [
+      {
+        name: 'third gear at 100 km/h for two seconds',
+        events: [
+          { at: '0s', speedKmh: 100, gear: 3 },
+          { at: '2s', speedKmh: 100, gear: 3 },
+          { at: '3s', speedKmh: 100, gear: 6 },
+        ],
+        alerts: [{ startsAt: '0s', endsAt: '3s', severity: 'warning' }],
+      },
+      {
+        name: 'changing gear takes a second, and is no mismatch',
+        events: [
+          { at: '0s', speedKmh: 95, gear: 5 },
+          { at: '1s', speedKmh: 95, gear: 6 },
+        ],
+        alerts: [],
+      },
+    ],
   },
   {
     ...common,
     name: 'posted-limit',
-    when: 'event.postedLimitKmh != null && event.speedKmh != null && event.speedKmh > event.postedLimitKmh',
+    description: 'The vehicle is faster than the limit that its sender knows for the road.',
+    when: 'event.speedKmh > event.postedLimitKmh',
     severity: 'minor',
     peak: 'derived.overLimitKmh',
     fields: ['speedKmh', 'postedLimitKmh', 'overLimitKmh', 'lat', 'lon'],
     summary: '{speedKmh} km/h where {postedLimitKmh} km/h are allowed',
-    description: 'The vehicle is faster than the limit that its sender knows for the road.',
   },
 ]
 
-export const vehicleVocabulary: RuleVocabulary = {
-  event: [
-    'vehicleId',
-    'recordedAtMs',
-    'speedKmh',
-    'rpm',
-    'gear',
-    'lat',
-    'lon',
-    'headingDeg',
-    'odometerKm',
-    'fuelLph',
-    'postedLimitKmh',
-    'stateOfChargePercent',
-  ],
-  derived: [
-    'known',
-    'brand',
-    'model',
-    'color',
-    'expectedGear',
-    'gearMismatch',
-    'gearsApart',
-    'overLimitKmh',
-  ],
+export const vehicleRules: RuleTopic = {
+  topic: vehicleTelemetry,
+  entityType: 'vehicle',
+  documents,
+  vocabulary: {
+    event: eventFields(vehicleTelemetry.schema),
+    last: eventFields(vehicleTelemetry.schema),
+    derived: {
+      known: 'flag',
+      brand: 'text',
+      model: 'text',
+      color: 'text',
+      expectedGear: 'number',
+      gearMismatch: 'flag',
+      gearsApart: 'number',
+      overLimitKmh: 'number',
+    },
+    reference: { known: 'flag', brand: 'text', model: 'text', color: 'text' },
+  },
 }

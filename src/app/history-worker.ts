@@ -1,0 +1,77 @@
+// A thread of its own for what runs long over history: replays of rules that are tried, and explanations.
+
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import type { DatabaseAddress } from '../adapters/postgres/address.ts'
+import { createCheckpointStore } from '../adapters/postgres/checkpoint-store.ts'
+import { connectDatabase } from '../adapters/postgres/database.ts'
+import { createReferenceStore } from '../adapters/postgres/reference-store.ts'
+import { assert } from '../kernel/errors.ts'
+import type { EpochMs } from '../kernel/time.ts'
+import type { RuleDocument } from '../rules/rule-document.ts'
+import { type ExplainRequest, type Explanation, explain } from './explain.ts'
+import { onlyRules, type ReplayReport, replay } from './replay.ts'
+import { trialPipeline } from './rule-trial.ts'
+
+export interface HistoryWork {
+  readonly database: DatabaseAddress
+  /** Topic as the log calls it. */
+  readonly topic: string
+  readonly work:
+    | {
+        readonly kind: 'replay'
+        readonly document: RuleDocument
+        readonly tenantId: string
+        readonly fromMs: EpochMs
+        readonly toMs: EpochMs
+      }
+    | ({ readonly kind: 'explain' } & ExplainRequest)
+}
+
+export type HistoryMessage =
+  | { readonly type: 'progress'; readonly events: number; readonly ofEvents: number }
+  | { readonly type: 'replayed'; readonly report: ReplayReport }
+  | { readonly type: 'explained'; readonly explanation: Explanation | undefined }
+
+/** Progress is told in steps of so many events. */
+const PROGRESS_EVENTS = 20_000
+
+assert(parentPort !== null, 'history-worker.ts runs as a worker thread.')
+await run(parentPort, workerData as HistoryWork)
+
+async function run(
+  main: MessagePort,
+  { database: address, topic, work }: HistoryWork,
+): Promise<void> {
+  const say = (message: HistoryMessage): void => main.postMessage(message)
+  const database = connectDatabase({ address, maxConnections: 2 })
+  const store = createCheckpointStore({ address })
+  let told = 0
+  const options = {
+    topic,
+    database,
+    store,
+    references: createReferenceStore(database),
+    progress(events: number, ofEvents: number) {
+      if (events - told < PROGRESS_EVENTS && events < ofEvents) return
+      told = events
+      say({ type: 'progress', events, ofEvents })
+    },
+  }
+  try {
+    if (work.kind === 'explain') {
+      say({ type: 'explained', explanation: await explain(options, work) })
+      return
+    }
+    const { document, tenantId, fromMs, toMs } = work
+    const pipeline = trialPipeline(document.topic, [document])
+    assert(pipeline !== undefined, `There is no topic ${document.topic}.`)
+    const rules = [document.name]
+    const tried = onlyRules(pipeline)
+    const report = await replay({ ...options, pipeline: tried, rules, tenantId, fromMs, toMs })
+    say({ type: 'replayed', report })
+  } finally {
+    await store.close()
+    await database.close()
+    main.close()
+  }
+}

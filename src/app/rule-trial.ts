@@ -1,0 +1,33 @@
+// Rules that are tried and not in force: their cases, and the pipeline that runs them over history.
+
+import { type CaseOutcome, runCase } from '../rules/cases.ts'
+import type { RuleCase, RuleDocument } from '../rules/rule-document.ts'
+import { definitionOf } from '../rules/rule-document.ts'
+import type { RuleTrace } from '../rules/rule-set.ts'
+import { fixedRules, type RuleTopic } from '../rules/rule-source.ts'
+import type { AnyPipeline } from '../streams/pipeline.ts'
+import { allDomains } from './topics.ts'
+
+/** The pipeline of the rules' topic with these rules and no other; undefined where there is no such topic. */
+export function trialPipeline(
+  topicName: string,
+  documents: readonly RuleDocument[],
+  trace: RuleTrace | null = null,
+): AnyPipeline | undefined {
+  const domain = allDomains.find(({ rules }) => rules.some(({ topic }) => topic.name === topicName))
+  const definitionsFor = (topic: RuleTopic) =>
+    documents
+      .filter((document) => document.topic === topic.topic.name && document.disabled !== true)
+      .map((document) => definitionOf(document, { version: 1, entityType: topic.entityType }))
+  return domain
+    ?.pipelinesWith((topic) => fixedRules(topic, definitionsFor(topic), trace))
+    .find(({ topic }) => topic.name === topicName)
+}
+
+/** Runs the cases of a rule that has no other problem. */
+export function runCases(document: RuleDocument): readonly CaseOutcome[] {
+  const enabled = { ...document, disabled: false }
+  const pipeline = trialPipeline(document.topic, [enabled])
+  if (pipeline === undefined) return []
+  return (document.cases ?? []).map((each: RuleCase) => runCase(each, pipeline))
+}
