@@ -4,6 +4,7 @@ import { toIso } from '../kernel/time.ts'
 import type { Alert } from '../ports/alert.ts'
 import type { NewRecord } from '../ports/log.ts'
 
+/** Told at least once: one that comes again has the same deduplication key. */
 export function alertMessage(alert: Alert): NewRecord {
   const { tenantId, startsAtMs, endsAtMs, updatedAtMs, receivedAtMs, ...rest } = alert
   const message = {
@@ -17,5 +18,10 @@ export function alertMessage(alert: Alert): NewRecord {
     value: Buffer.from(JSON.stringify(message)),
     receivedAtMs,
     tenantId,
+    headers: {
+      'content-type': 'application/json',
+      'outrider-alert-id': alert.id,
+      'outrider-deduplication-key': `${alert.id}:${alert.revision}`,
+    },
   }
 }

@@ -32,8 +32,7 @@ export interface Inspection {
 
 /** Rejects with `not-found` where the data directory holds nothing yet. */
 export async function openInspection(settings: Settings, logger: Logger): Promise<Inspection> {
-  const logDir = join(settings.dataDir, 'log')
-  if (!existsSync(logDir)) {
+  if (settings.kafka === null && !existsSync(join(settings.dataDir, 'log'))) {
     throw new PlatformError(
       'not-found',
       `There is nothing in ${settings.dataDir} yet. Start Outrider there once, or name another folder with OUTRIDER_DATA_DIR.`,
@@ -74,7 +73,9 @@ async function openDatabase(
   logger: Logger,
   closers: (() => Promise<void>)[],
 ): Promise<{ readonly address: DatabaseAddress; readonly beside: boolean }> {
-  const beside = !(await takeLock(settings, closers))
+  // Where nothing of ours lies on this machine there is nothing to lock.
+  const elsewhere = settings.kafka !== null && settings.databaseUrl !== null
+  const beside = elsewhere || !(await takeLock(settings, closers))
   if (settings.databaseUrl !== null) {
     return { address: { connectionString: settings.databaseUrl }, beside }
   }

@@ -1,15 +1,57 @@
-// The log that the settings name; nobody else picks one.
+// The log that the settings name, and what says which of its partitions are ours; nobody else picks one.
 
 import { join } from 'node:path'
+import { joinClassicGroup } from '../adapters/kafka/classic-group.ts'
+import { joinConsumerGroup } from '../adapters/kafka/consumer-group.ts'
+import { openKafkaLog } from '../adapters/kafka/kafka-log.ts'
 import { openLmdbLog } from '../adapters/log/lmdb-log.ts'
+import { randomRunId } from '../adapters/random/system-random.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { PartitionAssignment } from '../ports/partition-assignment.ts'
+import { fixedAssignment } from '../streams/fixed-assignment.ts'
 import type { Settings } from './settings.ts'
 
 /** `read` goes beside a process that writes. */
-export function openLog(
-  { dataDir }: Settings,
+export async function openLog(
+  { dataDir, kafka }: Settings,
   { clock, mode }: { readonly clock: Clock; readonly mode: 'read' | 'write' },
 ): Promise<Log> {
-  return openLmdbLog({ directory: join(dataDir, 'log'), clock, mode })
+  if (kafka === null) return openLmdbLog({ directory: join(dataDir, 'log'), clock, mode })
+  return openKafkaLog({ address: kafka.address, compression: kafka.compression, clock })
+}
+
+export interface MemberOptions {
+  readonly settings: Settings
+  /** Topics as the log calls them. */
+  readonly topics: readonly string[]
+  /** Which of the threads of this process, each a member of its own. */
+  readonly thread: number
+  readonly threads: number
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** In one process all partitions, dealt out to its threads; with Kafka what the group gives each thread. */
+export function openAssignment(options: MemberOptions): PartitionAssignment {
+  const { settings, topics, thread, threads, clock, logger } = options
+  const { kafka } = settings
+  if (kafka === null) {
+    const partitions = Array.from({ length: settings.partitions }, (_, index) => index)
+    const ours = partitions.filter((partition) => partition % threads === thread)
+    return fixedAssignment(new Map(topics.map((topic) => [topic, ours])))
+  }
+  const instanceId = kafka.instanceId === null ? null : `${kafka.instanceId}-${thread}`
+  const join = kafka.groupProtocol === 'classic' ? joinClassicGroup : joinConsumerGroup
+  return join({
+    address: kafka.address,
+    groupId: kafka.group,
+    // A member that comes back under the same name is the same member.
+    memberId: instanceId ?? randomRunId(),
+    instanceId,
+    topics,
+    clock,
+    logger,
+  })
 }

@@ -39,8 +39,8 @@ export function missingForRoles(settings: Settings): readonly string[] {
 }
 
 /** A log that processes on several machines may write to. */
-export function hasSharedLog(_settings: Settings): boolean {
-  return false
+export function hasSharedLog({ kafka }: Settings): boolean {
+  return kafka !== null
 }
 
 /** Beside the writer of an embedded log a process only reads. */

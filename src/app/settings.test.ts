@@ -52,6 +52,7 @@ describe('settings', () => {
       roles: new Set(['doors', 'tasks', 'work', 'serve']),
       views: 'memory',
       redisUrl: null,
+      kafka: null,
     })
   })
 
@@ -126,7 +127,8 @@ describe('settings', () => {
   void refused('TOPIC_NAMES', 'alerts=truck-readings', /"truck-readings" of two topics/)
   void refused('COLOUR', 'red', /is not a setting; there are PORT, DATA_DIR,/)
   void refused('toString', 'x', /is not a setting/)
-  void refused('KAFKA_BROKERS', 'host:9092', /not supported by this version yet/)
+  void refused('KAFKA_BROKERS', 'kafka', /must be addresses such as kafka-1:9092/)
+  void refused('SMTP_URL', 'smtp://host', /not supported by this version yet/)
 
   it('take nothing empty from the command line', async () => {
     assert.match(await refusal({ overrides: { DATA_DIR: '' } }), /must name a folder/)

@@ -5,6 +5,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parse as parseYaml } from 'yaml'
 import { PlatformError } from '../kernel/errors.ts'
+import { brokerList, type KafkaSettings, kafkaSettings, saslMechanism } from './kafka-settings.ts'
 import { neededTopics } from './topics.ts'
 
 export interface Settings {
@@ -21,6 +22,8 @@ export interface Settings {
   readonly views: 'memory' | 'redis'
   /** Set where the views lie in Redis. */
   readonly redisUrl: string | null
+  /** Null: the embedded log. */
+  readonly kafka: KafkaSettings | null
 }
 
 /** What a process of the program may do; all of it unless told otherwise. */
@@ -52,11 +55,22 @@ const settings = {
   ROLES: { fallback: new Set(PROCESS_ROLES), read: processRoles },
   VIEWS: { fallback: null, read: viewStore },
   REDIS_URL: { fallback: null, read: redisUrl },
+  KAFKA_BROKERS: { fallback: null, read: brokerList },
+  KAFKA_TLS: { fallback: false, read: onOrOff },
+  KAFKA_TLS_CA: { fallback: null, read: String },
+  KAFKA_TLS_CERT: { fallback: null, read: String },
+  KAFKA_TLS_KEY: { fallback: null, read: String },
+  KAFKA_SASL: { fallback: 'SCRAM-SHA-512', read: saslMechanism },
+  KAFKA_USERNAME: { fallback: null, read: String },
+  KAFKA_PASSWORD: { fallback: null, read: String },
+  KAFKA_COMPRESSION: { fallback: 'zstd', read: oneOf('none', 'gzip', 'snappy', 'lz4', 'zstd') },
+  KAFKA_GROUP: { fallback: 'outrider', read: groupName },
+  KAFKA_GROUP_PROTOCOL: { fallback: 'classic', read: oneOf('classic', 'consumer') },
+  KAFKA_INSTANCE: { fallback: null, read: groupName },
 } satisfies Record<string, Setting<unknown>>
 
 /** Named in the contract, but belonging to parts that this version does not have. */
 const NOT_YET = new Set([
-  'KAFKA_BROKERS',
   'SCHEMA_REGISTRY_URL',
   'DYNAMODB_ENDPOINT',
   'AWS_REGION',
@@ -136,6 +150,24 @@ export async function loadSettings(sources: SettingSources): Promise<Settings> {
     roles: value('ROLES'),
     views,
     redisUrl: redis,
+    kafka: kafkaSettings(
+      {
+        KAFKA_BROKERS: value('KAFKA_BROKERS'),
+        KAFKA_TLS: value('KAFKA_TLS'),
+        KAFKA_TLS_CA: value('KAFKA_TLS_CA'),
+        KAFKA_TLS_CERT: value('KAFKA_TLS_CERT'),
+        KAFKA_TLS_KEY: value('KAFKA_TLS_KEY'),
+        KAFKA_SASL: value('KAFKA_SASL'),
+        KAFKA_USERNAME: value('KAFKA_USERNAME'),
+        KAFKA_PASSWORD: value('KAFKA_PASSWORD'),
+        KAFKA_COMPRESSION: value('KAFKA_COMPRESSION'),
+        KAFKA_GROUP: value('KAFKA_GROUP'),
+        KAFKA_GROUP_PROTOCOL: value('KAFKA_GROUP_PROTOCOL'),
+        KAFKA_INSTANCE: value('KAFKA_INSTANCE'),
+      },
+      sources.directory,
+      problems,
+    ),
   }
   if (problems.length > 0) {
     throw new PlatformError('bad-setting', problems.join('\n'), { retry: 'never' })
@@ -218,6 +250,16 @@ function redisUrl(value: string): string {
     throw new Error('must be an address such as redis://user:password@host:6379')
   }
   return value
+}
+
+function onOrOff(value: string): boolean {
+  return oneOf('on', 'off')(value) === 'on'
+}
+
+/** Of a consumer group or one of its members. */
+function groupName(value: string): string {
+  if (TOPIC_NAME.test(value)) return value
+  throw new Error(`must have letters, digits, ".", "_" and "-"; found "${value}"`)
 }
 
 function folder(value: string): string {

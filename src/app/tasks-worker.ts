@@ -20,7 +20,7 @@ import { RULE_TABLE_PREFIX } from '../streams/pipeline.ts'
 import { ReferenceTables } from '../streams/shared-feeds.ts'
 import { TaskHost } from '../streams/task-host.ts'
 import { alertMessage } from './alert-message.ts'
-import { openLog } from './open-log.ts'
+import { openAssignment, openLog, openLog } from './open-log.ts'
 import { reportingObserver } from './task-observer.ts'
 import type { FromTaskThread, TaskThreadData, ToTaskThread } from './thread-protocol.ts'
 import { ALERTS_TOPIC, allPipelines, checkReference, topicName } from './topics.ts'
@@ -49,13 +49,14 @@ async function runTasks(main: MessagePort, data: TaskThreadData): Promise<void> 
     clock,
     topicOf: (name) => allPipelines.find((each) => each.name === name)?.topic.name ?? name,
   })
-  const partitions = Array.from({ length: settings.partitions }, (_, index) => index)
+  const pipelines = allPipelines.map((pipeline) => ({
+    pipeline,
+    topic: topicName(settings, pipeline.topic.name),
+  }))
+  const topics = [...new Set(pipelines.map(({ topic }) => topic))]
   const host = new TaskHost({
-    assignments: allPipelines.map((pipeline) => ({
-      pipeline,
-      topic: topicName(settings, pipeline.topic.name),
-      partitions: partitions.filter((partition) => partition % threads === thread),
-    })),
+    pipelines,
+    assignment: openAssignment({ settings, topics, thread, threads, clock, logger }),
     log,
     store,
     speedLayer: withAlertsTopic(viewPort, log, topicName(settings, ALERTS_TOPIC)),

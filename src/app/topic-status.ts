@@ -28,9 +28,11 @@ export function createTopicStatus(
   options: TopicStatusOptions,
 ): () => Promise<readonly TopicStatus[]> {
   return async () => {
-    const progress = await progressOfTasks(options)
+    const topics = await options.log.topics()
+    const counts = new Map(topics.map(({ topic, partitions }) => [topic, partitions]))
+    const progress = await progressOfTasks(options, counts)
     const status = await Promise.all(
-      allPipelines.map((pipeline) => statusOf(pipeline, progress, options)),
+      allPipelines.map((pipeline) => statusOf(pipeline, counts, progress, options)),
     )
     for (const { topic, partitions } of status) {
       for (const { partition, endOffset, committedOffset } of partitions) {
@@ -43,11 +45,12 @@ export function createTopicStatus(
 
 async function statusOf(
   pipeline: AnyPipeline,
+  counts: ReadonlyMap<string, number>,
   progress: ReadonlyMap<string, Progress>,
   { log, settings }: TopicStatusOptions,
 ): Promise<TopicStatus> {
   const topic = topicName(settings, pipeline.topic.name)
-  const partitions = Array.from({ length: settings.partitions }, async (_, partition) => {
+  const partitions = Array.from({ length: counts.get(topic) ?? 0 }, async (_, partition) => {
     const { endOffset } = await log.bounds(topic, partition)
     const found = progress.get(taskName({ pipeline: pipeline.name, partition }))
     const watermarkMs = found?.watermarkMs ?? 0
@@ -64,9 +67,12 @@ async function statusOf(
 /** Tasks of our own answer also while the database is away. */
 async function progressOfTasks(
   options: TopicStatusOptions,
+  counts: ReadonlyMap<string, number>,
 ): Promise<ReadonlyMap<string, Progress>> {
   const own = options.tasks?.tasks() ?? []
-  const everything = allPipelines.length * options.settings.partitions
+  const everything = allPipelines.reduce((sum, { topic }) => {
+    return sum + (counts.get(topicName(options.settings, topic.name)) ?? 0)
+  }, 0)
   const recorded = own.length >= everything ? [] : await recordedProgress(options.database)
   return new Map([
     ...recorded,

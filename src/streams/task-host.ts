@@ -1,5 +1,5 @@
-// Runs the tasks of a process: one runner a pipeline and partition assigned to it, started again when it
-// fails, and the chores that all tasks share: reference tables, archive partitions, retention of the log.
+// Runs the tasks of a process: one runner a pipeline and partition while that is assigned to it, started again
+// when it fails, and the chores that all tasks share: reference tables, archive partitions, retention of the log.
 
 import { isRetryable } from '../kernel/errors.ts'
 import { DAY_MS, type DurationMs, HOUR_MS, MINUTE_MS, SECOND_MS } from '../kernel/time.ts'
@@ -7,6 +7,11 @@ import type { CheckpointStore } from '../ports/checkpoint-store.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Logger } from '../ports/logger.ts'
+import type {
+  Assigned,
+  PartitionAssignment,
+  PartitionProgress,
+} from '../ports/partition-assignment.ts'
 import type { ReferenceSource } from '../ports/reference-source.ts'
 import type { ViewPublisher } from '../ports/views.ts'
 import type { AnyPipeline } from './pipeline.ts'
@@ -18,18 +23,20 @@ const LONGEST_RESTART_MS: DurationMs = 30 * SECOND_MS
 const REFERENCE_INTERVAL_MS: DurationMs = 5 * SECOND_MS
 const ARCHIVE_INTERVAL_MS: DurationMs = HOUR_MS
 const RETENTION_INTERVAL_MS: DurationMs = MINUTE_MS
+/** What lag tools see is at most so old. */
+const MIRROR_INTERVAL_MS: DurationMs = 5 * SECOND_MS
 export const LOG_RETENTION_MS: DurationMs = 7 * DAY_MS
 export const LOG_RETENTION_BYTES = 2 * 1024 * 1024 * 1024
 
-export interface Assignment {
+export interface HostedPipeline {
   readonly pipeline: AnyPipeline
   /** Topic as the log calls it. */
   readonly topic: string
-  readonly partitions: readonly number[]
 }
 
 export interface TaskHostOptions {
-  readonly assignments: readonly Assignment[]
+  readonly pipelines: readonly HostedPipeline[]
+  readonly assignment: PartitionAssignment
   readonly log: Log
   readonly store: CheckpointStore
   readonly speedLayer: ViewPublisher
@@ -41,20 +48,29 @@ export interface TaskHostOptions {
   readonly logger: Logger
 }
 
+interface RunningTask {
+  readonly hosted: HostedPipeline
+  readonly partition: number
+  readonly stop: AbortController
+  readonly ended: Promise<void>
+  /** The runner of the attempt under way. */
+  runner: TaskRunner | null
+}
+
 export class TaskHost {
   readonly #options: TaskHostOptions
-  readonly #runners = new Map<string, TaskRunner>()
+  readonly #running = new Map<string, RunningTask>()
 
   constructor(options: TaskHostOptions) {
     this.#options = options
   }
 
   status(): readonly TaskStatus[] {
-    return [...this.#runners.values()].map((runner) => runner.status())
+    return this.#runners().map((runner) => runner.status())
   }
 
   showAll(): void {
-    for (const runner of this.#runners.values()) runner.showAll()
+    for (const runner of this.#runners()) runner.showAll()
   }
 
   /** Takes over new reference tables now, not at the next look; a failure waits for that look. */
@@ -68,34 +84,64 @@ export class TaskHost {
   async run(signal: AbortSignal): Promise<void> {
     await this.#retrying('archive', signal, () => this.#ensureArchives())
     await this.#retrying('references', signal, () => this.#refreshReferences())
-    const tasks = this.#options.assignments.flatMap((assignment) =>
-      assignment.partitions.map((partition) => this.#keepRunning(assignment, partition, signal)),
-    )
-    const chores = [
+    const { assignment } = this.#options
+    await Promise.all([
+      assignment.run((assigned) => this.#take(assigned), signal),
       this.#every(REFERENCE_INTERVAL_MS, 'references', signal, () => this.#refreshReferences()),
       this.#every(ARCHIVE_INTERVAL_MS, 'archive', signal, () => this.#ensureArchives()),
       this.#every(RETENTION_INTERVAL_MS, 'retention', signal, () => this.#retain()),
-    ]
-    await Promise.all([...tasks, ...chores])
+      this.#every(MIRROR_INTERVAL_MS, 'mirror', signal, () => assignment.mirror(this.#progress())),
+    ])
   }
 
-  async #keepRunning(
-    assignment: Assignment,
-    partition: number,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { clock, logger } = this.#options
-    const { pipeline, topic } = assignment
-    const name = `${pipeline.name}/${partition}`
+  #runners(): readonly TaskRunner[] {
+    return [...this.#running.values()].flatMap(({ runner }) => (runner === null ? [] : [runner]))
+  }
+
+  /** Starts what is new; resolves once what is lost has committed and ended. */
+  async #take(assigned: Assigned): Promise<void> {
+    const ours = new Set<string>()
+    for (const hosted of this.#options.pipelines) {
+      for (const partition of assigned.get(hosted.topic) ?? []) {
+        const name = `${hosted.pipeline.name}/${partition}`
+        ours.add(name)
+        if (!this.#running.has(name)) this.#start(name, hosted, partition)
+      }
+    }
+    const lost = [...this.#running].filter(([name]) => !ours.has(name))
+    for (const [, task] of lost) task.stop.abort()
+    await Promise.all(lost.map(([, task]) => task.ended))
+  }
+
+  #start(name: string, hosted: HostedPipeline, partition: number): void {
+    const stop = new AbortController()
+    let begin = (_task: RunningTask): void => undefined
+    const ended = new Promise<RunningTask>((resolve) => {
+      begin = resolve
+    })
+      .then((task) => this.#keepRunning(name, task))
+      .finally(() => this.#running.delete(name))
+    const task: RunningTask = { hosted, partition, stop, ended, runner: null }
+    this.#running.set(name, task)
+    begin(task)
+  }
+
+  async #keepRunning(name: string, task: RunningTask): Promise<void> {
+    const { clock, logger, assignment } = this.#options
+    const { signal } = task.stop
     let waitMs = FIRST_RESTART_MS
     while (!signal.aborted) {
       const startedMs = clock.monotonicMs()
       try {
-        const runner = new TaskRunner({ ...this.#options, pipeline, topic, partition })
-        this.#runners.set(name, runner)
-        const end = await runner.run(signal)
+        task.runner = new TaskRunner({
+          ...this.#options,
+          ...task.hosted,
+          partition: task.partition,
+        })
+        const end = await task.runner.run(signal)
         if (end === 'stopped') return
         logger.warn('task-fenced', { task: name })
+        await assignment.confirmed(signal)
       } catch (error) {
         logger.error('task-failed', error, { task: name, restartInMs: waitMs })
       }
@@ -103,6 +149,16 @@ export class TaskHost {
       await clock.sleep(waitMs, signal)
       waitMs = Math.min(LONGEST_RESTART_MS, waitMs * 2)
     }
+  }
+
+  #progress(): readonly PartitionProgress[] {
+    return this.status()
+      .filter(({ ready }) => ready)
+      .map(({ id, topic, committedOffset }) => ({
+        topic,
+        partition: id.partition,
+        offset: committedOffset,
+      }))
   }
 
   async #every(
@@ -139,7 +195,7 @@ export class TaskHost {
   }
 
   async #ensureArchives(): Promise<void> {
-    for (const { pipeline } of this.#options.assignments) {
+    for (const { pipeline } of this.#options.pipelines) {
       if (pipeline.readDeadLetter === undefined) {
         await this.#options.store.ensureArchive(pipeline.topic.archive)
       }
@@ -156,16 +212,15 @@ export class TaskHost {
 
   /** What every pipeline of a topic has behind it, and no restart needs, may leave the log. */
   async #retain(): Promise<void> {
-    const { assignments, log, store, clock } = this.#options
+    const { log, store, clock } = this.#options
     const olderThanMs = clock.nowMs() - LOG_RETENTION_MS
     const keepFrom = new Map<string, { topic: string; partition: number; offset: number }>()
-    for (const { pipeline, topic, partitions } of assignments) {
-      for (const partition of partitions) {
-        const offset = await store.keepFromOffset({ pipeline: pipeline.name, partition })
-        const name = `${topic}/${partition}`
-        const known = keepFrom.get(name)?.offset ?? Number.POSITIVE_INFINITY
-        keepFrom.set(name, { topic, partition, offset: Math.min(known, offset) })
-      }
+    for (const { hosted, partition } of this.#running.values()) {
+      const { pipeline, topic } = hosted
+      const offset = await store.keepFromOffset({ pipeline: pipeline.name, partition })
+      const name = `${topic}/${partition}`
+      const known = keepFrom.get(name)?.offset ?? Number.POSITIVE_INFINITY
+      keepFrom.set(name, { topic, partition, offset: Math.min(known, offset) })
     }
     for (const { topic, partition, offset } of keepFrom.values()) {
       await log.retain(topic, partition, {

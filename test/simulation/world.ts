@@ -7,6 +7,7 @@ import { HOUR_MS, SECOND_MS } from '../../src/kernel/time.ts'
 import type { Logger } from '../../src/ports/logger.ts'
 import type { ReferenceDocument } from '../../src/ports/reference-source.ts'
 import type { Views } from '../../src/ports/views.ts'
+import { fixedAssignment } from '../../src/streams/fixed-assignment.ts'
 import { restoreTask } from '../../src/streams/restore.ts'
 import { ReferenceTables } from '../../src/streams/shared-feeds.ts'
 import { TaskHost } from '../../src/streams/task-host.ts'
@@ -231,7 +232,8 @@ class World {
     const ports = portsOf(life, this.#ports, this.#auditor)
     const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition)
     return new TaskHost({
-      assignments: [{ pipeline, topic: pipeline.topic.name, partitions }],
+      pipelines: [{ pipeline, topic: pipeline.topic.name }],
+      assignment: fixedAssignment(new Map([[pipeline.topic.name, partitions]])),
       log: ports.log,
       store: ports.store,
       speedLayer: ports.speedLayer,

@@ -1,7 +1,8 @@
 // Builds a record batch of ours: key, value, and as headers what Kafka has no field for.
 
-import { type CompressionAlgorithmValue, compressionsAlgorithms, crc32c } from '@platformatic/kafka'
+import { compressionsAlgorithms, crc32c } from '@platformatic/kafka'
 import type { NewRecord } from '../../ports/log.ts'
+import type { CompressionName } from './kafka-address.ts'
 import {
   ATTRIBUTES_AT,
   BATCH_HEADER_BYTES,
@@ -11,8 +12,6 @@ import {
   RECEIVED_AT_HEADER,
   TENANT_HEADER,
 } from './record-batch.ts'
-
-export type Compression = CompressionAlgorithmValue
 
 export interface ProducerIdentity {
   readonly producerId: bigint
@@ -69,7 +68,7 @@ export class BatchBuilder {
   }
 
   /** The batch, whole but for who sends it: `identify` fills that in. */
-  finish(compression: Compression): Buffer {
+  finish(compression: CompressionName): Buffer {
     const records = this.#bytes.subarray(BATCH_HEADER_BYTES, this.#length)
     const packed =
       compression === 'none' || records.length < LEAST_COMPRESSED_BYTES

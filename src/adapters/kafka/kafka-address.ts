@@ -3,6 +3,8 @@
 import type { ConnectionOptions } from '@platformatic/kafka'
 import type { DurationMs } from '../../kernel/time.ts'
 
+/** Names as Kafka's own settings have them. */
+export type CompressionName = 'none' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
 export type SaslMechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
 
 export interface KafkaAddress {

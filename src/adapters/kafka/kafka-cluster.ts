@@ -16,6 +16,8 @@ const ADMIN_RETRIES = 5
 const ADMIN_RETRY_MS: DurationMs = 200
 
 export interface KafkaTopic {
+  /** Differs where a topic was deleted and made again. */
+  readonly id: string
   readonly partitions: number
   /** Broker by partition; −1 where there is none at the moment. */
   readonly leaders: readonly number[]
@@ -150,6 +152,7 @@ export class KafkaCluster {
       const found = metadata.topics.get(name)
       if (found === undefined) throw noTopic(name)
       const topic = {
+        id: found.id,
         partitions: found.partitionsCount,
         leaders: found.partitions.map(({ leader }) => leader),
       }

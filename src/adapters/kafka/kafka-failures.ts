@@ -117,6 +117,11 @@ export function protocolFailure(
   }
 }
 
+/** Every code of the protocol that an error of the client carries. */
+export function apiCodes(error: unknown): readonly number[] {
+  return [...chain(error)].map(apiCode).filter((code) => code !== undefined)
+}
+
 function isSecurity(causes: readonly unknown[], codes: readonly (number | undefined)[]): boolean {
   return codes.includes(KAFKA.saslFailed) || causes.some(isAuthentication) || causes.some(isTls)
 }

@@ -3,9 +3,8 @@
 import { PlatformError } from '../../kernel/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log, LogBatch, LogBounds, NewRecord, ReadLimit } from '../../ports/log.ts'
-import type { Compression } from './batch-builder.ts'
 import { fetchRecords, findOffset, type OffsetKind } from './fetch.ts'
-import type { KafkaAddress } from './kafka-address.ts'
+import type { CompressionName, KafkaAddress } from './kafka-address.ts'
 import { KafkaCluster } from './kafka-cluster.ts'
 import { isPassing, KAFKA, protocolFailure } from './kafka-failures.ts'
 import { KafkaProducer } from './kafka-producer.ts'
@@ -18,7 +17,7 @@ export interface KafkaLogOptions {
   readonly address: KafkaAddress
   readonly clock: Clock
   /** Of what we append (default zstd); what others wrote is read whatever it is. */
-  readonly compression?: Compression
+  readonly compression?: CompressionName
 }
 
 /** Asked for at once, so that a small limit does not fetch the same bytes again and again. */

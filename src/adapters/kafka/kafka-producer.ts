@@ -11,7 +11,8 @@ import { PlatformError } from '../../kernel/errors.ts'
 import { murmur2 } from '../../kernel/partitioner.ts'
 import type { DurationMs } from '../../kernel/time.ts'
 import type { NewRecord } from '../../ports/log.ts'
-import { BatchBuilder, type Compression, identify, RECORD_OVERHEAD_BYTES } from './batch-builder.ts'
+import { BatchBuilder, identify, RECORD_OVERHEAD_BYTES } from './batch-builder.ts'
+import type { CompressionName } from './kafka-address.ts'
 import type { KafkaCluster } from './kafka-cluster.ts'
 import { isPassing, KAFKA, kafkaFailure, protocolFailure } from './kafka-failures.ts'
 
@@ -50,14 +51,14 @@ interface Lane {
 
 export class KafkaProducer {
   readonly #cluster: KafkaCluster
-  readonly #compression: Compression
+  readonly #compression: CompressionName
   readonly #lanes = new Map<string, Lane>()
   #producerId: Promise<bigint> | null = null
   #pendingBytes = 0
   #closing = false
   readonly #idle: (() => void)[] = []
 
-  constructor(cluster: KafkaCluster, compression: Compression) {
+  constructor(cluster: KafkaCluster, compression: CompressionName) {
     this.#cluster = cluster
     this.#compression = compression
   }

@@ -35,13 +35,13 @@ export async function listKafkaTopics(
   const task = 'list the topics'
   cluster.assertOpen(task)
   try {
-    const topics = await cluster.admin.listTopics()
-    return await Promise.all(
-      topics.map(async (topic) => ({
-        topic,
-        partitions: (await cluster.topic(topic)).partitions,
-      })),
-    )
+    const names = await cluster.admin.listTopics()
+    const { topics } = await cluster.admin.metadata({ topics: names, forceUpdate: true })
+    return names.flatMap((topic) => {
+      const found = topics.get(topic)
+      // One that was deleted between the two questions is not listed.
+      return found === undefined ? [] : [{ topic, partitions: found.partitionsCount }]
+    })
   } catch (error) {
     throw kafkaFailure(task, cluster.address, error)
   }

@@ -167,6 +167,8 @@ export class RecordWatch {
 
   async #hold(leader: Leader, slot: number, watched: readonly Watched[]): Promise<void> {
     const from = new Map(watched.map((each) => [each.place, each.offset]))
+    // Where it stands now: it may have moved since it was found due.
+    for (const each of watched) each.askedFrom = each.offset
     const places: readonly FetchPlace[] = watched.map(({ topic, partition, offset }) => ({
       topic,
       partition,

@@ -1,0 +1,117 @@
+// A member of a consumer group by the protocol before KIP-848, for brokers older than Kafka 4. The client joins and
+// assigns; its streams, offsets and transactions are not used.
+
+import { Consumer, type GroupAssignment } from '@platformatic/kafka'
+import type { DurationMs } from '../../kernel/time.ts'
+import type {
+  Assigned,
+  PartitionAssignment,
+  PartitionProgress,
+} from '../../ports/partition-assignment.ts'
+import type { GroupOptions } from './consumer-group.ts'
+import { REBALANCE_TIMEOUT_MS } from './consumer-group.ts'
+import { CLIENT_ID, connectionOptions } from './kafka-address.ts'
+import { kafkaFailure } from './kafka-failures.ts'
+
+/** As short as brokers allow unless told otherwise: so long a dead member's partitions stand still. */
+const SESSION_TIMEOUT_MS: DurationMs = 6_000
+const HEARTBEAT_MS: DurationMs = 1_000
+const REJOIN_MS: DurationMs = 1_000
+/** How often it is looked at whether the membership still stands. */
+const WATCH_MS: DurationMs = 1_000
+
+export function joinClassicGroup(options: GroupOptions): PartitionAssignment {
+  return new ClassicGroup(options)
+}
+
+class ClassicGroup implements PartitionAssignment {
+  readonly #options: GroupOptions
+  readonly #consumer: Consumer
+  #confirmations: (() => void)[] = []
+  /** Assignments are adopted one after the other. */
+  #adopting: Promise<void> = Promise.resolve()
+
+  constructor(options: GroupOptions) {
+    this.#options = options
+    this.#consumer = new Consumer({
+      clientId: CLIENT_ID,
+      groupId: options.groupId,
+      bootstrapBrokers: [...options.address.brokers],
+      sessionTimeout: SESSION_TIMEOUT_MS,
+      rebalanceTimeout: REBALANCE_TIMEOUT_MS,
+      heartbeatInterval: HEARTBEAT_MS,
+      // Few partitions move when a member comes or goes.
+      protocols: [{ name: 'cooperative-sticky', version: 3 }],
+      ...(options.instanceId === null ? {} : { groupInstanceId: options.instanceId }),
+      ...connectionOptions(options.address),
+    })
+    this.#consumer.topics.trackAll(...options.topics)
+  }
+
+  async run(take: (assigned: Assigned) => Promise<void>, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    this.#consumer.on('consumer:group:join', ({ assignments }) =>
+      this.#adopt(take, assignments ?? []),
+    )
+    this.#consumer.on('consumer:heartbeat:end', () => {
+      for (const resolve of this.#confirmations.splice(0)) resolve()
+    })
+    this.#consumer.on('error', (error) => this.#report(error))
+    try {
+      while (!signal.aborted) {
+        if (this.#consumer.isActive()) await clock.sleep(WATCH_MS, signal)
+        else await this.#join(signal)
+      }
+    } finally {
+      await this.#adopting
+      await take(new Map())
+      for (const resolve of this.#confirmations.splice(0)) resolve()
+      await this.#consumer.close(true).catch((error: unknown) => this.#report(error))
+    }
+  }
+
+  confirmed(signal: AbortSignal): Promise<void> {
+    if (signal.aborted) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#confirmations.push(resolve)
+      signal.addEventListener('abort', () => resolve(), { once: true })
+    })
+  }
+
+  async mirror(progress: readonly PartitionProgress[]): Promise<void> {
+    if (progress.length === 0 || !this.#consumer.isActive()) return
+    try {
+      await this.#consumer.commit({
+        offsets: progress.map(({ topic, partition, offset }) => ({
+          topic,
+          partition,
+          offset: BigInt(offset),
+          leaderEpoch: -1,
+        })),
+      })
+    } catch (error) {
+      this.#options.logger.debug('offsets-not-mirrored', { reason: String(error) })
+    }
+  }
+
+  async #join(signal: AbortSignal): Promise<void> {
+    try {
+      await this.#consumer.joinGroup({})
+    } catch (error) {
+      this.#report(error)
+      await this.#options.clock.sleep(REJOIN_MS, signal)
+    }
+  }
+
+  #adopt(take: (assigned: Assigned) => Promise<void>, found: readonly GroupAssignment[]): void {
+    const assigned = new Map(found.map(({ topic, partitions }) => [topic, [...partitions]]))
+    this.#adopting = this.#adopting
+      .then(() => take(assigned))
+      .catch((error: unknown) => this.#options.logger.error('assignment-not-taken', error))
+  }
+
+  #report(error: unknown): void {
+    const { groupId, address, logger } = this.#options
+    logger.error('group-heartbeat-failed', kafkaFailure(`join group "${groupId}"`, address, error))
+  }
+}
