@@ -18,6 +18,7 @@ import { liveRoutes } from './routes/live.ts'
 import { operationRoutes } from './routes/operation.ts'
 import { ruleRoutes } from './routes/rules.ts'
 import { sessionRoutes } from './routes/session.ts'
+import { tripRoutes } from './routes/trips.ts'
 import { truckRoutes } from './routes/trucks.ts'
 import { installValidation } from './validation.ts'
 
@@ -81,6 +82,7 @@ function routesOf(context: ApiContext): FastifyPluginAsync {
     alertActionRoutes(api, context)
     truckRoutes(api, context)
     coldChainRoutes(api, context)
+    tripRoutes(api, context)
     historyRoutes(api, context)
     operationRoutes(api, context)
     ruleRoutes(api, context)

@@ -14,6 +14,8 @@ export interface SimulationOptions {
   readonly intervalMs: DurationMs
   /** What goes wrong by itself, such as a unit that fails; on by default. */
   readonly failures?: boolean
+  /** How much they differ from each other and from one time to the next, 0 to 1, where a world has such a thing. */
+  readonly variability?: number
   readonly faults?: readonly Fault[]
   /** Whether events carry an `eventId`; always so where duplicates are asked for. */
   readonly eventIds?: boolean
@@ -49,5 +51,7 @@ export interface SimulatedFleet {
   readonly maxVehicles: number
   /** Between two events of one member, unless a rate is asked for. */
   readonly defaultIntervalMs: DurationMs
+  /** Mean time from one trip of a member to its next, where it makes trips. */
+  readonly meanTripMs?: DurationMs
   create(options: SimulationOptions): Simulation
 }

@@ -2,6 +2,7 @@
 
 import type { TSchema } from '@sinclair/typebox'
 import { failed, ok, type Result } from '../kernel/result.ts'
+import { parseInstant } from '../kernel/time.ts'
 import { dimensionOf, unitOfField } from '../kernel/units.ts'
 import type { StreamEvent, TopicDefinition } from '../streams/topic.ts'
 import type { MappingIssue, Row } from './mapping.ts'
@@ -24,6 +25,8 @@ export interface FieldReader {
   readonly name: string
   /** Columns without which the field cannot be read. */
   readonly columns: readonly string[]
+  /** As `forFile`, with wall times that happened twice read as the second; where the field is a time from columns. */
+  readonly later?: (fileName: string) => Result<(row: Row) => unknown, string>
   /** Gives the value, undefined for "not measured", or an `Unmappable`. Fails where the name does not fit. */
   forFile(fileName: string): Result<(row: Row) => unknown, string>
 }
@@ -42,6 +45,7 @@ export function compileFields(
     issues.push(text.issue(field.at, `${topic.name} has no field "${field.name}"; it has ${known}`))
     return []
   })
+  bindNotBefore(text, readers, issues)
   const given = new Set(text.fields.map((field) => field.name))
   for (const name of requiredFields(topic)) {
     if (given.has(name)) continue
@@ -50,6 +54,45 @@ export function compileFields(
     )
   }
   return readers
+}
+
+/**
+ * A field with `notBefore` reads its wall time twice, both ways where clocks were put back, and takes the first
+ * reading unless only the second is no earlier than the other field.
+ */
+function bindNotBefore(text: MappingText, readers: FieldReader[], issues: MappingIssue[]): void {
+  for (const { name, notBefore } of text.fields) {
+    if (notBefore === null) continue
+    const own = readers.find((reader) => reader.name === name)
+    const other = readers.find((reader) => reader.name === notBefore.value && reader.name !== name)
+    if (other === undefined || own?.later === undefined) {
+      const why = other === undefined ? 'is no other field of it' : 'needs a time from a column'
+      issues.push(text.issue(notBefore.at, `notBefore: "${notBefore.value}" ${why}`))
+      continue
+    }
+    readers[readers.indexOf(own)] = { ...own, forFile: notBeforeReader(own, own.later, other) }
+  }
+}
+
+function notBeforeReader(
+  own: FieldReader,
+  later: FieldReader['forFile'],
+  other: FieldReader,
+): FieldReader['forFile'] {
+  return (fileName) => {
+    const [first, second, bound] = [own.forFile(fileName), later(fileName), other.forFile(fileName)]
+    if (!first.ok || !second.ok || !bound.ok) return first
+    return ok((row) => {
+      const earlierReading = first.value(row)
+      const boundMs = parseInstant(bound.value(row))
+      const earlierMs = parseInstant(earlierReading)
+      if (boundMs === undefined || earlierMs === undefined || earlierMs >= boundMs) {
+        return earlierReading
+      }
+      const laterReading = second.value(row)
+      return (parseInstant(laterReading) ?? 0) >= boundMs ? laterReading : earlierReading
+    })
+  }
 }
 
 export function requiredFields(topic: TopicDefinition<StreamEvent>): readonly string[] {
@@ -91,8 +134,21 @@ function compileField(
       name: field.name,
       columns: field.optional ? [] : columns,
       forFile: (fileName) => readerFor(fileName, source.parts, steps),
+      ...(field.notBefore === null ? {} : laterOf(field, schema, text, source.parts)),
     },
   ]
+}
+
+/** Faults were reported with the first reading already. */
+function laterOf(
+  field: FieldText,
+  schema: TSchema,
+  text: MappingText,
+  parts: readonly FromPart[],
+): Pick<FieldReader, 'later'> {
+  if (field.formats.length === 0 && field.zone === null) return {}
+  const steps = compileSteps({ ...field, fold: 'later' }, schema, text, () => undefined)
+  return { later: (fileName) => readerFor(fileName, parts, steps) }
 }
 
 function constantField(name: string, value: unknown): FieldReader {

@@ -50,6 +50,8 @@ export interface FieldText {
   readonly formats: readonly Placed<string>[]
   readonly zone: Placed<string> | null
   readonly fold: Fold
+  /** Another field, a time: of two readings of a wall time the first that is not before it. */
+  readonly notBefore: Placed<string> | null
   readonly map: ReadonlyMap<string, Scalar> | null
   /** Value for what stands not in `map`; undefined: such a row is refused. */
   readonly otherwise: Scalar | undefined
@@ -91,6 +93,7 @@ const FIELD_KEYS = [
   'format',
   'zone',
   'fold',
+  'notBefore',
   'map',
   'otherwise',
   'absent',
@@ -196,6 +199,7 @@ function plainField(name: string, at: At): FieldText {
     formats: [],
     zone: null,
     fold: 'earlier',
+    notBefore: null,
     map: null,
     otherwise: undefined,
     absent: [],
@@ -229,6 +233,7 @@ function readField(name: string, node: Node, reader: Reader): FieldText {
       : [reader.text(formatNode) ?? []].flat(),
     zone: reader.text(entries.get('zone')),
     fold: readFold(entries.get('fold'), reader),
+    notBefore: reader.text(entries.get('notBefore')),
     map: readMap(entries.get('map'), reader),
     otherwise: otherwise === undefined ? undefined : reader.scalar(otherwise),
     absent: reader.list(entries.get('absent')),

@@ -341,6 +341,42 @@ test('an hour that happened twice is the first of them, or as the mapping says',
   at(FOLD(', fold: later'), '2025-03-09 02:30', '2025-03-09T07:30:00.000Z')
 })
 
+test('an hour that happened twice is the second of them where the first would come before another time', () => {
+  const text = `
+topic: trips
+format: csv
+constants: {tripId: t, status: completed}
+fields:
+  recordedAt: {from: end, format: 'YYYY-MM-DD HH:mm', zone: America/New_York, notBefore: pickupAt}
+  pickupAt: {from: start, format: 'YYYY-MM-DD HH:mm', zone: America/New_York}`
+  const at = (start: string, end: string, expected: string) => {
+    const found = mapped(mapperOf(text), rowOf({ start, end }))
+    equal(Reflect.get(Object(found), 'recordedAt'), expected)
+  }
+  at('2025-11-02 01:58', '2025-11-02 01:09', '2025-11-02T06:09:00.000Z')
+  at('2025-11-02 01:20', '2025-11-02 01:30', '2025-11-02T05:30:00.000Z')
+  at('2025-11-02 00:50', '2025-11-02 01:09', '2025-11-02T05:09:00.000Z')
+  at('2025-11-08 14:55', '2025-11-08 14:54', '2025-11-08T19:54:00.000Z')
+})
+
+test('notBefore names another field, of a field that is a time', () => {
+  const text = (field: string): string => `
+topic: trips
+format: csv
+constants: {tripId: t, status: completed}
+fields:
+  recordedAt: a
+  pickupAt: ${field}`
+  checkIssues(
+    text('{from: b, zone: UTC, notBefore: pickupAt}'),
+    'm.yaml:7:45: notBefore: "pickupAt" is no other field of it',
+  )
+  checkIssues(
+    text('{from: b, notBefore: recordedAt}'),
+    'm.yaml:7:34: notBefore: "recordedAt" needs a time from a column',
+  )
+})
+
 test('times are read in all the forms that formats can say', () => {
   const at = (about: string, text: string, expected: string | null) => {
     const mapper = mapperOf(`

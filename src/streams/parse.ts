@@ -1,20 +1,22 @@
 // From a JSON value to a typed event: one compiled check, one conversion, a precise reason where it fails.
 
-import type { Static, TObject } from '@sinclair/typebox'
+import type { Static, TObject, TSchema } from '@sinclair/typebox'
 import { TypeCompiler, ValueErrorType } from '@sinclair/typebox/compiler'
 import { failed, ok, type Result } from '../kernel/result.ts'
 import { type EpochMs, parseInstant } from '../kernel/time.ts'
 import type { RejectCode, Rejection, StreamEvent } from './topic.ts'
 
 /**
- * Compiles a parser for a wire schema that has a `recordedAt`.
+ * Compiles a parser for a wire schema that has a `recordedAt`; `instants` are its further times.
  * A null field counts as an absent one, since many senders write null for "not measured".
  */
 export function compileParser<S extends TObject, E extends StreamEvent>(
   schema: S,
   convert: (wire: Static<S>, recordedAtMs: EpochMs) => E,
+  options: { readonly instants?: readonly string[] } = {},
 ): (value: unknown) => Result<E, Rejection> {
   const check = TypeCompiler.Compile(schema)
+  const { instants = [] } = options
   return (value) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       return failed({ code: 'not-an-object', message: 'An event must be a JSON object.', path: '' })
@@ -22,7 +24,15 @@ export function compileParser<S extends TObject, E extends StreamEvent>(
     const wire = check.Check(value) ? value : withoutNulls(value)
     if (!check.Check(wire)) return failed(firstProblem(check.Errors(wire).First()))
     const recordedAtMs = parseInstant(Reflect.get(wire, 'recordedAt'))
-    if (recordedAtMs === undefined) return failed(badTime(Reflect.get(wire, 'recordedAt')))
+    if (recordedAtMs === undefined) {
+      return failed(badTime('recordedAt', Reflect.get(wire, 'recordedAt')))
+    }
+    for (const field of instants) {
+      const found: unknown = Reflect.get(wire, field)
+      if (found !== undefined && parseInstant(found) === undefined) {
+        return failed(badTime(field, found))
+      }
+    }
     return ok(convert(wire, recordedAtMs))
   }
 }
@@ -31,11 +41,11 @@ function withoutNulls(value: object): object {
   return Object.fromEntries(Object.entries(value).filter((entry) => entry[1] !== null))
 }
 
-function badTime(found: unknown): Rejection {
+function badTime(field: string, found: unknown): Rejection {
   return {
     code: 'bad-time',
-    message: `recordedAt must be ISO 8601 with an offset, or epoch milliseconds; found ${brief(found)}.`,
-    path: '/recordedAt',
+    message: `${field} must be ISO 8601 with an offset, or epoch milliseconds; found ${brief(found)}.`,
+    path: `/${field}`,
   }
 }
 
@@ -44,6 +54,7 @@ type Problem = {
   readonly path: string
   readonly message: string
   readonly value: unknown
+  readonly schema: TSchema
 }
 
 const WRONG_TYPE: ReadonlySet<ValueErrorType> = new Set([
@@ -63,6 +74,11 @@ function firstProblem(problem: Problem | undefined): Rejection {
   const field = problem.path.slice(1)
   if (problem.type === ValueErrorType.ObjectRequiredProperty) {
     return { code: 'missing-field', message: `${field} is required.`, path: problem.path }
+  }
+  const expected: unknown = problem.schema.expected
+  if (typeof expected === 'string') {
+    const message = `${field} must be ${expected}; found ${brief(problem.value)}.`
+    return { code: 'bad-value', message, path: problem.path }
   }
   const code: RejectCode = WRONG_TYPE.has(problem.type) ? 'wrong-type' : 'bad-value'
   return {

@@ -34,6 +34,8 @@ export function registerSimulate(program: Command): void {
       '--vehicles <n>',
       'trucks, cars … of each fleet (default: as many as it has, or the rate needs)',
     )
+    .option('--trips <n/s>', 'trips begun a second, for domains with trips (instead of --vehicles)')
+    .option('--variability <v>', 'how much trips differ, from 0 to 1 (default: 0.5)')
     .option('--seed <n>', 'the same seed gives the same events', '1')
     .option(
       '--speedup <k>',

@@ -59,6 +59,8 @@ export interface SimulationRun {
   readonly count?: number
   readonly eventIds?: boolean
   readonly failures?: boolean
+  /** See `SimulationOptions`. */
+  readonly variability?: number
   readonly signal?: AbortSignal
   readonly onProgress?: (totals: SimulationTotals) => void
 }
@@ -177,6 +179,7 @@ function worldOf(plan: FleetPlan, run: SimulationRun, startMs: EpochMs): Simulat
     failures: run.failures ?? true,
     faults: run.faults ?? [],
     eventIds: run.eventIds ?? false,
+    ...(run.variability === undefined ? {} : { variability: run.variability }),
   })
 }
 

@@ -29,6 +29,8 @@ export interface SimulateOptions {
   readonly count?: string
   readonly start?: string
   readonly eventIds?: true
+  readonly trips?: string
+  readonly variability?: string
 }
 
 export type SimulateTarget =
@@ -58,7 +60,10 @@ export function readOrder(
   const target = take<SimulateTarget>(readTarget(options.to), { kind: 'stdout' })
   const rate = take(optional(options.rate, readRate), undefined)
   const fleets = fleetsOf(domain)
-  const vehicles = take(optional(options.vehicles, readVehicles(fleets)), 1)
+  const tripsPerS = take(optional(options.trips, readTrips), undefined)
+  const vehicles =
+    take(optional(options.vehicles, readVehicles(fleets)), 1) ??
+    take(membersFor(fleets, tripsPerS), undefined)
   const speedup = take(readSpeedup(options.speedup), 1)
   const count = take(optional(options.count, readCount), undefined)
   const run = {
@@ -70,6 +75,7 @@ export function readOrder(
     pace: paceOf(target, options),
     ...(vehicles === undefined ? {} : { vehicles }),
     ...(rate === undefined ? {} : { rate }),
+    ...take(optional(options.variability, readVariability), undefined),
     ...(count === undefined ? {} : { count }),
     ...take(readStart(options.start, target, nowMs), {}),
   }
@@ -120,6 +126,37 @@ const readRate = numberOf({
   maximum: MAX_RATE,
   must: '--rate must be like 500/s',
 })
+const readTrips = numberOf({
+  form: /^(\d{1,6}(?:\.\d{1,3})?)(?:\/s)?$/,
+  minimum: 0.001,
+  maximum: 100_000,
+  must: '--trips must be like 5/s',
+})
+
+function readVariability(text: string): Result<{ readonly variability: number }, string> {
+  const must = '--variability must be a number from 0 to 1'
+  const read = numberOf({ form: /^([01](?:\.\d{1,6})?)$/, minimum: 0, maximum: 1, must })(text)
+  return read.ok ? ok({ variability: read.value }) : read
+}
+
+/** So many members begin that many trips a second, on average. */
+function membersFor(
+  fleets: readonly SimulatedFleet[],
+  tripsPerS: number | undefined,
+): Result<number | undefined, string> {
+  if (tripsPerS === undefined) return ok(undefined)
+  const [fleet, ...others] = fleets
+  if (fleet?.meanTripMs === undefined || others.length > 0) {
+    return failed('--trips is for a domain whose fleet makes trips, such as trips')
+  }
+  const members = Math.max(1, Math.round((tripsPerS * fleet.meanTripMs) / 1_000))
+  return members <= fleet.maxVehicles
+    ? ok(members)
+    : failed(
+        `--trips ${tripsPerS}/s takes ${members} ${fleet.members}; at most ${fleet.maxVehicles}`,
+      )
+}
+
 const readSeed = numberOf({
   form: WHOLE,
   minimum: 0,

@@ -1,0 +1,58 @@
+// Trips as the engine runs them: keeps the state of each, writes it as a row, and judges what is odd.
+
+import { MINUTE_MS } from '../../kernel/time.ts'
+import type { RuleDefinition } from '../../rules/definition.ts'
+import { copyRuns, openEpisodesOf, type RuleRuns, RuleSet } from '../../rules/rule-set.ts'
+import type { Pipeline } from '../../streams/pipeline.ts'
+import { judgeTrip, TARIFF_TABLE, tariffsOf } from './anomaly.ts'
+import { type TripEvent, trips } from './events.ts'
+import { tripRules, tripVocabulary } from './rules.ts'
+import { type TripRow, type TripState, tripAfter, tripTable } from './trip.ts'
+
+export interface TripRunState {
+  row: TripRow | null
+  runs: RuleRuns
+}
+
+/** The pipeline with other rules than the built-in ones, for trying them over history. */
+export function tripsPipelineWith(
+  definitions: readonly RuleDefinition[],
+): Pipeline<TripEvent, TripRunState> {
+  const rules = new RuleSet(definitions, tripVocabulary)
+  return {
+    name: 'trips',
+    topic: trips,
+    stateFormat: 1,
+    forgetAfterMs: 10 * MINUTE_MS,
+    newState: () => ({ row: null, runs: [] }),
+    copyState: ({ row, runs }) => ({ row, runs: copyRuns(runs) }),
+    onEvent(state, event, context) {
+      const known: TripState | null = state.row?.trip ?? null
+      const trip = tripAfter(known, event, context.eventTimeMs)
+      const { anomalies, ...judged } = judgeTrip(trip, tariffsOf(context.reference(TARIFF_TABLE)))
+      const derived = {
+        ...judged,
+        anomalous: anomalies.length > 0,
+        anomalies: anomalies.join(', '),
+      }
+      rules.onEvent(state.runs, { event, derived }, context)
+      state.row = { trip, anomalies }
+      context.put(tripTable, state.row)
+    },
+    onTimer() {
+      // Trips set no timers.
+    },
+    openEpisodes: (state) => openEpisodesOf(state.runs),
+    silences: rules.silences<TripRunState>(() => ({})),
+    windows: [],
+    broadcasts: [],
+    rows: {
+      tables: [tripTable],
+      open(state, _key, put) {
+        if (state.row !== null) put(tripTable, state.row)
+      },
+    },
+  }
+}
+
+export const tripsPipeline = tripsPipelineWith(tripRules)
