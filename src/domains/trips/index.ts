@@ -9,8 +9,8 @@ import { tripFleet } from './simulate.ts'
 export const tripsDomain: Domain = {
   name: 'trips',
   pipelines: [tripsPipeline],
-  rules: tripRules,
-  pipelinesWith: (rules) => [tripsPipelineWith(rules)],
+  rules: [tripRules],
+  pipelinesWith: (rules) => [tripsPipelineWith(rules(tripRules))],
   referenceTables: [{ name: TARIFF_TABLE, check: checkTariffs }],
   fleets: [tripFleet],
 }

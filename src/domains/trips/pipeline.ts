@@ -1,12 +1,12 @@
 // Trips as the engine runs them: keeps the state of each, writes it as a row, and judges what is odd.
 
 import { MINUTE_MS } from '../../kernel/time.ts'
-import type { RuleDefinition } from '../../rules/definition.ts'
-import { copyRuns, openEpisodesOf, type RuleRuns, RuleSet } from '../../rules/rule-set.ts'
+import { copyRuns, openEpisodesOf, type RuleRuns } from '../../rules/rule-set.ts'
+import { liveRules, pipelineRules, type RuleSource } from '../../rules/rule-source.ts'
 import type { Pipeline } from '../../streams/pipeline.ts'
 import { judgeTrip, TARIFF_TABLE, tariffsOf } from './anomaly.ts'
 import { type TripEvent, trips } from './events.ts'
-import { tripRules, tripVocabulary } from './rules.ts'
+import { tripRules } from './rules.ts'
 import { type TripRow, type TripState, tripAfter, tripTable } from './trip.ts'
 
 export interface TripRunState {
@@ -15,10 +15,7 @@ export interface TripRunState {
 }
 
 /** The pipeline with other rules than the built-in ones, for trying them over history. */
-export function tripsPipelineWith(
-  definitions: readonly RuleDefinition[],
-): Pipeline<TripEvent, TripRunState> {
-  const rules = new RuleSet(definitions, tripVocabulary)
+export function tripsPipelineWith(rules: RuleSource): Pipeline<TripEvent, TripRunState> {
   return {
     name: 'trips',
     topic: trips,
@@ -34,8 +31,10 @@ export function tripsPipelineWith(
         ...judged,
         anomalous: anomalies.length > 0,
         anomalies: anomalies.join(', '),
+        // For conditions only: money is added up from the exact one.
+        fare: trip.fare === null ? null : Number(trip.fare),
       }
-      rules.onEvent(state.runs, { event, derived }, context)
+      rules.at(context).onEvent(state.runs, { event, derived }, context)
       state.row = { trip, anomalies }
       context.put(tripTable, state.row)
     },
@@ -43,7 +42,8 @@ export function tripsPipelineWith(
       // Trips set no timers.
     },
     openEpisodes: (state) => openEpisodesOf(state.runs),
-    silences: rules.silences<TripRunState>(() => ({})),
+    silences: [],
+    rules: pipelineRules<TripRunState>(rules, { runs: ({ runs }) => runs }),
     windows: [],
     broadcasts: [],
     rows: {
@@ -55,4 +55,4 @@ export function tripsPipelineWith(
   }
 }
 
-export const tripsPipeline = tripsPipelineWith(tripRules)
+export const tripsPipeline = tripsPipelineWith(liveRules(tripRules))

@@ -1,48 +1,60 @@
-// The rules of trips, as data.
+// The rules of trips: documents as operators write them, each with its cases.
 
-import type { RuleVocabulary } from '../../rules/compile.ts'
-import type { RuleDefinition } from '../../rules/definition.ts'
+import type { RuleDocument } from '../../rules/rule-document.ts'
+import { eventFields, type RuleTopic } from '../../rules/rule-source.ts'
 import { trips } from './events.ts'
 
-export const tripRules: readonly RuleDefinition[] = [
+const START = '2026-01-31T08:00:00Z'
+const usual = {
+  status: 'completed',
+  pickupAt: START,
+  dropoffAt: '2026-01-31T08:10:00Z',
+  distanceKm: 5,
+  fare: 20,
+  currency: 'USD',
+}
+
+const documents: readonly RuleDocument[] = [
   {
-    version: 1,
     topic: trips.name,
-    entityType: 'trip',
     labels: { domain: 'trips' },
     name: 'trip-anomaly',
-    when: 'derived.anomalous == true',
-    resolveWhen: 'derived.anomalous == false',
-    severity: 'minor',
-    fields: ['anomalies', 'durationS', 'distanceKm', 'speedKmh', 'fare', 'currency', 'usualFare'],
-    summary: 'Odd trip: {anomalies}',
     description:
       'The dropoff is before the pickup, the trip took no time, was faster than 200 km/h on average, or its ' +
       'fare is five times, or less than a fifth of, what such a trip usually costs.',
+    when: 'derived.anomalous',
+    resolveWhen: '!derived.anomalous',
+    severity: 'minor',
+    fields: ['anomalies', 'durationS', 'distanceKm', 'speedKmh', 'fare', 'currency', 'usualFare'],
+    summary: 'Odd trip: {anomalies}',
+    cases: [
+      {
+        name: 'a usual trip is none',
+        events: [{ at: '600s', ...usual }],
+        alerts: [],
+      },
+      {
+        name: 'a dropoff before the pickup',
+        events: [{ at: '600s', ...usual, dropoffAt: '2026-01-31T07:59:00Z' }],
+        alerts: [{ status: 'firing', startsAt: '600s' }],
+      },
+    ],
   },
 ]
 
-export const tripVocabulary: RuleVocabulary = {
-  event: [
-    'tripId',
-    'recordedAtMs',
-    'status',
-    'pickupAtMs',
-    'dropoffAtMs',
-    'pickupLocation',
-    'dropoffLocation',
-    'pickupLat',
-    'pickupLon',
-    'dropoffLat',
-    'dropoffLon',
-    'distanceKm',
-    'fare',
-    'currency',
-    'paymentMethod',
-    'paymentMethodOriginal',
-    'vehicleId',
-    'driverId',
-    'dropoffClockBeforePickup',
-  ],
-  derived: ['anomalous', 'anomalies', 'durationS', 'speedKmh', 'usualFare'],
+export const tripRules: RuleTopic = {
+  topic: trips,
+  entityType: 'trip',
+  documents,
+  vocabulary: {
+    event: eventFields(trips.schema),
+    derived: {
+      anomalous: 'flag',
+      fare: 'number',
+      anomalies: 'text',
+      durationS: 'number',
+      speedKmh: 'number',
+      usualFare: 'number',
+    },
+  },
 }
