@@ -45,6 +45,10 @@ export function post<T>(path: string, body: unknown): Promise<T> {
   return request<T>('POST', path, body)
 }
 
+export function put<T>(path: string, body: unknown): Promise<T> {
+  return request<T>('PUT', path, body)
+}
+
 export function remove<T>(path: string): Promise<T> {
   return request<T>('DELETE', path)
 }
@@ -100,18 +104,57 @@ async function requestOnce<T>(
   throw problem
 }
 
+/** For long work: the server tells how far it is, and at the end what came of it. */
+export async function postWithProgress<T>(
+  path: string,
+  body: unknown,
+  onProgress: (done: number, of: number) => void,
+  signal: AbortSignal,
+): Promise<T> {
+  const response = await send('POST', path, body, signal, 'application/x-ndjson')
+  if (!response.ok || response.body === null) throw await problemOf(response)
+  let rest = ''
+  for await (const text of textsOf(response.body)) {
+    const lines = (rest + text).split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) {
+      const said = JSON.parse(line) as {
+        progress?: { events: number; ofEvents: number }
+        result?: T
+        error?: { detail: string }
+      }
+      if (said.progress) onProgress(said.progress.events, said.progress.ofEvents)
+      if (said.error) throw new ApiProblem(500, 'failed', said.error.detail)
+      if (said.result !== undefined) return said.result
+    }
+  }
+  throw new ApiProblem(0, 'unreachable', 'The server ended its answer before there was a result.')
+}
+
+async function* textsOf(body: ReadableStream<Uint8Array>): AsyncIterable<string> {
+  const reader = body
+    .pipeThrough(new TextDecoderStream() as TransformStream<Uint8Array, string>)
+    .getReader()
+  for (;;) {
+    const { value, done } = await reader.read()
+    if (done) return
+    yield value
+  }
+}
+
 async function send(
   method: string,
   path: string,
   body: unknown,
   signal: AbortSignal | undefined,
+  accept = 'application/json',
 ): Promise<Response> {
   try {
     return await fetch(`/api/v1${path}`, {
       method,
       credentials: 'same-origin',
       headers: {
-        accept: 'application/json',
+        accept,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

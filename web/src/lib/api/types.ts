@@ -200,6 +200,87 @@ export interface Rule {
   readonly for: string | null
   readonly keepFiringFor: string | null
   readonly enabled: boolean
+  /** `built-in`, `api`, or the file that it came from. */
+  readonly source: string
+  readonly editable: boolean
+  readonly cases: number
+  readonly failures: number
+  readonly lastFailure: {
+    readonly key: string
+    readonly offset: number
+    readonly missing: string
+  } | null
+}
+
+export interface RuleProblem {
+  readonly line: number
+  readonly column: number
+  readonly endColumn: number
+  readonly rule: string | null
+  readonly path: string
+  readonly message: string
+}
+
+export interface RuleList {
+  readonly items: readonly Rule[]
+  readonly problems: readonly (RuleProblem & { readonly file: string })[]
+}
+
+export interface RuleDetail extends Rule {
+  readonly text: string
+  readonly versions: readonly {
+    readonly version: number
+    readonly source: string
+    readonly author: string
+    readonly createdAt: Iso
+    readonly document: unknown
+  }[]
+}
+
+export interface RuleCheck {
+  readonly problems: readonly RuleProblem[]
+  readonly document: { readonly name: string; readonly topic: string } | null
+  readonly cases: readonly { readonly name: string; readonly problems: readonly string[] }[]
+}
+
+export interface TrialAlert {
+  readonly id: string
+  readonly entityId: string
+  readonly severity: Severity
+  readonly startsAt: Iso
+  readonly endsAt: Iso | null
+  readonly summary: string
+}
+
+export interface RecordedTrialAlert extends TrialAlert {
+  readonly acknowledged: boolean
+  readonly falseAlarm: boolean
+}
+
+export interface RuleReplay {
+  readonly events: number
+  readonly alerts: number
+  readonly recorded: number
+  readonly same: number
+  readonly added: readonly TrialAlert[]
+  readonly gone: readonly RecordedTrialAlert[]
+  readonly shifted: readonly { recorded: RecordedTrialAlert; replayed: TrialAlert }[]
+  readonly merged: readonly { recorded: readonly RecordedTrialAlert[]; replayed: TrialAlert }[]
+  readonly split: readonly { recorded: RecordedTrialAlert; replayed: readonly TrialAlert[] }[]
+  readonly counts: Readonly<
+    Record<'added' | 'gone' | 'shifted' | 'merged' | 'mergedFrom' | 'split', number>
+  >
+  readonly marks: Readonly<
+    Record<
+      'recorded' | 'gone' | 'kept',
+      { readonly acknowledged: number; readonly falseAlarm: number }
+    >
+  >
+}
+
+export interface RuleTopicFields {
+  readonly topic: string
+  readonly fields: Readonly<Record<string, Readonly<Record<string, string>>>>
 }
 
 export interface TopicState {
