@@ -6,7 +6,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
-import { eventTopics } from '../src/app/topics.ts'
+import { runCases } from '../src/app/rule-trial.ts'
+import { eventTopics, ruleTopics } from '../src/app/topics.ts'
+import { problemText, readRuleFile } from '../src/rules/rule-file.ts'
 import { runCommand } from './program.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -46,6 +48,34 @@ test('every command and option that a document shows exists', async () => {
     assert.equal(help.code, 0, `outrider ${command}: ${help.stderr}`)
     for (const option of options) {
       assert.ok(help.stdout.includes(option), `outrider ${command} has no ${option}`)
+    }
+  }
+})
+
+test('every rule that a document shows is good, and passes its cases', () => {
+  const shown = documents().flatMap(({ path, text }) =>
+    [...text.matchAll(/```yaml\n(name: [\s\S]*?)```/g)].map(([, rule = '']) => ({ path, rule })),
+  )
+  assert.ok(shown.length >= 8, `${shown.length}`)
+  for (const { path, rule } of shown) {
+    const read = readRuleFile(rule, ruleTopics)
+    assert.ok(read.ok, read.ok ? '' : read.error.map((each) => problemText(path, each)).join('\n'))
+    for (const document of read.value.rules) {
+      for (const { name, problems } of runCases(document)) {
+        assert.deepEqual(problems, [], `${path}: ${document.name}: ${name}`)
+      }
+    }
+  }
+})
+
+test('built-in rules are good, and pass their cases', () => {
+  for (const { documents: rules } of ruleTopics) {
+    const read = readRuleFile(JSON.stringify(rules), ruleTopics)
+    assert.ok(read.ok, JSON.stringify(read.ok ? '' : read.error))
+    for (const document of rules) {
+      for (const { name, problems } of runCases(document)) {
+        assert.deepEqual(problems, [], `${document.name}: ${name}`)
+      }
     }
   }
 })

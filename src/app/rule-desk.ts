@@ -6,6 +6,7 @@ import { PlatformError } from '../kernel/errors.ts'
 import { failed, ok, type Result } from '../kernel/result.ts'
 import { toIso } from '../kernel/time.ts'
 import type { RuleDocument } from '../rules/rule-document.ts'
+import type { LocatedProblem } from '../rules/rule-file.ts'
 import type { HistoryMessage, HistoryWork } from './history-worker.ts'
 import type { Platform } from './platform.ts'
 import { BUILT_IN, type RuleBook, type RuleInForce, WRITTEN } from './rule-book.ts'
@@ -65,6 +66,8 @@ export function createRuleDesk({ settings, address }: Platform, book: RuleBook):
     versions: (name) => book.versions(name),
     check,
     async write(name, text, author) {
+      const problems = failedCases(check(text))
+      if (problems.length > 0) return failed({ kind: 'invalid', problems })
       const written = await book.write(name, text, author)
       return written.ok ? ok(listingOf(written.value)) : written
     },
@@ -87,6 +90,20 @@ export function createRuleDesk({ settings, address }: Platform, book: RuleBook):
       return ok({ ...value.explanation, version: rule.version })
     },
   }
+}
+
+/** A rule that does not do what its own cases say does not go live. */
+function failedCases({ cases, document }: CheckedRule): readonly LocatedProblem[] {
+  return cases.flatMap(({ name, problems }, index) =>
+    problems.map((problem) => ({
+      line: 1,
+      column: 1,
+      endColumn: 1,
+      rule: document?.name ?? null,
+      path: `cases.${index}`,
+      message: `case "${name}": ${problem}`,
+    })),
+  )
 }
 
 function inThread(

@@ -74,6 +74,16 @@ const screens: readonly Screen[] = [
     ready: (page) => page.locator('details').first().waitFor(),
   },
   {
+    name: 'rules',
+    path: '/rules',
+    ready: (page) => page.getByRole('link', { name: 'high-speed' }).waitFor(),
+  },
+  {
+    name: 'a rule',
+    path: '/rules/high-speed',
+    ready: (page) => page.getByText('good, cases pass').waitFor(),
+  },
+  {
     name: 'settings',
     path: '/more',
     ready: (page) => page.getByText('Distance and speed').waitFor(),
