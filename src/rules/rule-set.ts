@@ -273,7 +273,12 @@ export class RuleSet {
     if (context.eventTimeMs - run.overSinceMs < (definition.keepFiringForMs ?? 0)) return
     episode.status = 'resolved'
     episode.endsAtMs = run.overSinceMs
-    runs.splice(runs.indexOf(run), 1)
+    // What a rule counted while the last alert ended is counted for the next.
+    if (run.hits !== undefined && run.hits.length > 0) {
+      run.episode = null
+      run.overSinceMs = null
+      run.opening = null
+    } else runs.splice(runs.indexOf(run), 1)
     context.publishEpisode(episode)
   }
 
