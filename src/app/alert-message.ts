@@ -4,7 +4,7 @@ import { toIso } from '../kernel/time.ts'
 import type { Alert } from '../ports/alert.ts'
 import type { NewRecord } from '../ports/log.ts'
 
-/** Told at least once: one that comes again has the same deduplication key. */
+/** One that is told again has the same deduplication key. */
 export function alertMessage(alert: Alert): NewRecord {
   const { tenantId, startsAtMs, endsAtMs, updatedAtMs, receivedAtMs, ...rest } = alert
   const message = {

@@ -1,12 +1,15 @@
 // What `doctor` asks of servers outside: there, new enough, the right credentials, no setting that loses data,
 // a clock like ours. Each finding says how to mend it.
 
+import { inspectKafka, type KafkaFacts } from '../../adapters/kafka/kafka-inspection.ts'
 import { connectDatabase } from '../../adapters/postgres/database.ts'
 import { inspectRedis, type RedisFacts } from '../../adapters/views/redis-inspection.ts'
 import { type DurationMs, SECOND_MS } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { SqlRow } from '../../ports/database.ts'
 import { problemText } from '../command-line.ts'
+import type { Settings } from '../settings.ts'
+import { neededTopics, topicName } from '../topics.ts'
 
 export interface Finding {
   readonly part: string
@@ -18,6 +21,41 @@ const MINIMUM_POSTGRES = 14
 const MINIMUM_REDIS = [6, 2] as const
 /** Beyond it events of other machines look late or early. */
 const MAX_CLOCK_SKEW_MS: DurationMs = SECOND_MS
+
+/** Fewer brokers can't keep what they acknowledged when one is lost for good. */
+const SAFE_BROKERS = 3
+
+export async function checkKafka(settings: Settings, clock: Clock): Promise<readonly Finding[]> {
+  if (settings.kafka === null) return []
+  try {
+    return kafkaFindings(settings, await inspectKafka(settings.kafka.address, clock))
+  } catch (error) {
+    return [{ part: 'kafka', state: 'failed', message: problemText(error) }]
+  }
+}
+
+function kafkaFindings(settings: Settings, { brokers, topics }: KafkaFacts): readonly Finding[] {
+  const counts = new Map(topics.map(({ topic, partitions }) => [topic, partitions]))
+  const names = neededTopics.map((topic) => topicName(settings, topic))
+  const missing = names.filter((name) => !counts.has(name))
+  const small = names.filter((name) => (counts.get(name) ?? Infinity) < settings.partitions)
+  const found = `${brokers} ${brokers === 1 ? 'broker' : 'brokers'}, ${names.length - missing.length} of ${names.length} topics`
+  const create = missing.length === 0 ? '' : `; the start creates ${missing.join(', ')}`
+  return [
+    brokers < SAFE_BROKERS
+      ? {
+          part: 'kafka',
+          state: 'warning',
+          message: `${found}${create}. With fewer than ${SAFE_BROKERS} brokers the loss of one can lose what was acknowledged.`,
+        }
+      : { part: 'kafka', state: 'ok', message: `${found}${create}` },
+    ...small.map((name) => ({
+      part: 'kafka',
+      state: 'failed' as const,
+      message: `Topic ${name} has ${counts.get(name)} partitions, fewer than OUTRIDER_PARTITIONS (${settings.partitions}). Set that to the number it has.`,
+    })),
+  ]
+}
 
 export async function checkPostgres(
   connectionString: string,

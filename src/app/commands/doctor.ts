@@ -21,7 +21,7 @@ import { openInspection } from '../inspection.ts'
 import { missingForRoles } from '../role-needs.ts'
 import type { Settings } from '../settings.ts'
 import { checkReference } from '../topics.ts'
-import { checkPostgres, checkRedis, type Finding } from './doctor-servers.ts'
+import { checkKafka, checkPostgres, checkRedis, type Finding } from './doctor-servers.ts'
 
 const MINIMUM_NODE = 24
 /** Below it the log soon refuses events. */
@@ -61,6 +61,7 @@ async function examine(dataDir: string | undefined): Promise<readonly Finding[]>
   findings.push(await port(settings, running))
   findings.push(...(await references(settings)))
   const clock = systemClock()
+  findings.push(...(await checkKafka(settings, clock)))
   if (settings.views === 'redis' && settings.redisUrl !== null) {
     findings.push(...(await checkRedis(settings.redisUrl, clock)))
   }

@@ -1,0 +1,199 @@
+// The real program on a real Kafka: what others write, what is killed, what is reset, what is cut away.
+
+import assert from 'node:assert/strict'
+import { after, before, describe, it } from 'node:test'
+import { Producer } from '@platformatic/kafka'
+import { systemClock } from '../../src/adapters/clock/system-clock.ts'
+import { KafkaCluster } from '../../src/adapters/kafka/kafka-cluster.ts'
+import { partitionOf } from '../../src/kernel/partitioner.ts'
+import { type Program, runCommand, startProgram, temporaryDataDir } from '../program.ts'
+import { startKafka, type TestKafka } from '../servers/kafka.ts'
+import { kafkaMissing } from '../servers/kafka-jars.ts'
+import { until } from '../waiting.ts'
+import { deleteTo, readTopic } from './topic-reader.ts'
+
+const missing = kafkaMissing()
+const TOPIC = 'truck-readings'
+
+let minute = 0
+
+function reading(truckId: string, temperatureC: number): string {
+  minute += 1
+  const recordedAt = new Date(Date.UTC(2026, 0, 1) + minute * 60_000).toISOString()
+  return JSON.stringify({ truckId, recordedAt, temperatureC, profile: 'vaccine' })
+}
+
+async function send(address: string, events: readonly string[]): Promise<void> {
+  const response = await fetch(`${address}/api/v1/events/${TOPIC}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/x-ndjson' },
+    body: events.join('\n'),
+  })
+  assert.equal(response.status, 202, await response.text())
+}
+
+async function items(address: string, path: string): Promise<readonly Record<string, unknown>[]> {
+  const response = await fetch(`${address}/api/v1/${path}`)
+  return Object(await response.json()).items ?? []
+}
+
+describe('the program on Kafka', { skip: missing ?? false }, () => {
+  const cleanups: (() => void)[] = []
+  let kafka: TestKafka
+  let cluster: KafkaCluster
+  let program: Program
+  let dataDir = ''
+  const start = async (): Promise<void> => {
+    program = await startProgram(dataDir, ['--no-simulate'], kafka.settings)
+  }
+  const audit = async (): Promise<Record<string, unknown>> => {
+    const { code, stdout, stderr } = await runCommand(
+      ['verify', '--json', '--data-dir', dataDir],
+      kafka.settings,
+    )
+    assert.equal(code, 0, stdout + stderr)
+    return Object(JSON.parse(stdout))
+  }
+  const archived = async (): Promise<number> => {
+    const partitions = Object((await audit()).partitions)
+    return partitions
+      .filter(({ topic }: { topic: string }) => topic === TOPIC)
+      .reduce((sum: number, { rows }: { rows: number }) => sum + rows, 0)
+  }
+  const foreign = async (values: readonly (string | Buffer)[]): Promise<void> => {
+    const producer = new Producer({ clientId: 'foreign', bootstrapBrokers: [...kafka.addresses] })
+    await producer.send({
+      messages: values.map((value) => ({ topic: TOPIC, partition: 0, value: Buffer.from(value) })),
+    })
+    await producer.close()
+  }
+
+  before(async () => {
+    dataDir = temporaryDataDir({ after: (work: () => void) => cleanups.push(work) })
+    kafka = await startKafka()
+    const address = { brokers: kafka.addresses, tls: null, sasl: null }
+    cluster = new KafkaCluster(address, systemClock())
+    await start()
+  })
+  after(async () => {
+    await program?.stop()
+    await cluster?.close()
+    await kafka?.stop()
+    for (const cleanup of cleanups) cleanup()
+  })
+
+  it('takes readings of other producers, keeps what is no reading, and goes on behind it', async () => {
+    await foreign([
+      reading('F-1', 9),
+      'not a reading',
+      Buffer.of(0, 159, 146, 150),
+      reading('F-2', 5),
+    ])
+    await until('both readings are shown', async () => {
+      const trucks = (await items(program.address, 'trucks')).map(({ truckId }) => truckId)
+      return trucks.includes('F-1') && trucks.includes('F-2')
+    })
+    await until('the rest are dead letters', async () => {
+      const letters = await items(program.address, 'dead-letters')
+      return letters.filter(({ topic }) => topic === TOPIC).length === 2
+    })
+  })
+
+  it('tells each alert to its topic, under a key by which a repeat is known', async () => {
+    const found = await until('the alert', async () => {
+      const [alert] = await items(program.address, 'alerts?entity=F-1')
+      return alert !== undefined
+    }).then(() => items(program.address, 'alerts?entity=F-1'))
+    const id = String(found[0]?.id)
+    await until('it is on the topic', async () => {
+      const records = await readTopic(kafka, 'alerts')
+      return records.some(
+        ({ key, headers }) =>
+          key === 'F-1' &&
+          headers['outrider-alert-id'] === id &&
+          headers['outrider-deduplication-key'] === `${id}:1`,
+      )
+    })
+  })
+
+  it('is found in order by doctor, and a wrong address is named', async () => {
+    const examine = async (environment: NodeJS.ProcessEnv): Promise<string> => {
+      const { stdout } = await runCommand(['doctor', '--data-dir', dataDir], environment)
+      return stdout
+    }
+    assert.match(await examine(kafka.settings), /warning +kafka: 1 broker, (\d+) of \1 topics/)
+    assert.match(
+      await examine({ OUTRIDER_KAFKA_BROKERS: '127.0.0.1:1' }),
+      /FAILED +kafka: .*127\.0\.0\.1:1 does not answer/,
+    )
+    assert.match(
+      await examine({ ...kafka.settings, OUTRIDER_PARTITIONS: '9' }),
+      /FAILED +kafka: Topic alerts has 8 partitions/,
+    )
+  })
+
+  it('goes on at its checkpoint after a kill, whatever the group says', async () => {
+    await send(
+      program.address,
+      Array.from({ length: 500 }, (_, n) => reading(`K-${n % 20}`, 5)),
+    )
+    await until('all is archived', async () => (await archived()) === 502)
+    await program.kill()
+    await send500AndKill()
+    for (const offset of [0n, 10_000n]) {
+      await until('the group is empty', async () => {
+        await cluster.admin.alterConsumerGroupOffsets({
+          groupId: 'outrider',
+          topics: [
+            {
+              name: TOPIC,
+              partitionOffsets: Array.from({ length: 8 }, (_, partition) => ({
+                partition,
+                offset,
+              })),
+            },
+          ],
+        })
+        return true
+      })
+      await start()
+      await until('all is archived', async () => (await archived()) === 1_002)
+      await program.stop()
+    }
+    await start()
+  })
+
+  /** Acknowledged, and killed before it could be archived, or not. */
+  async function send500AndKill(): Promise<void> {
+    await start()
+    await send(
+      program.address,
+      Array.from({ length: 500 }, (_, n) => reading(`K-${n % 20}`, 5)),
+    )
+    await program.kill()
+  }
+
+  it('says so where retention cut the log below a checkpoint, and the other partitions go on', async () => {
+    // It lags while the records come and go, as a process would that was away for too long.
+    program.process.kill('SIGSTOP')
+    const { startOffset, other } = await cutPartition()
+    program.process.kill('SIGCONT')
+    await until('the reason is logged', () =>
+      program.output().includes(`Kafka keeps ${startOffset} and later`),
+    )
+    await send(program.address, [reading(other, 3)])
+    await until('the others go on', async () => {
+      const trucks = await items(program.address, 'trucks')
+      return trucks.some(({ truckId }) => truckId === other)
+    })
+  })
+
+  /** Records that nobody processed, deleted as retention would. */
+  async function cutPartition(): Promise<{ startOffset: number; other: string }> {
+    await foreign(Array.from({ length: 10 }, () => reading('C-1', 5)))
+    const startOffset = await deleteTo(cluster, kafka, TOPIC, 0)
+    const names = Array.from({ length: 100 }, (_, index) => `O-${index}`)
+    const other = names.find((name) => partitionOf(name, 8) !== 0) ?? ''
+    return { startOffset, other }
+  }
+})
