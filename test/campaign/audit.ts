@@ -115,9 +115,9 @@ async function replayFaults(stage: Stage): Promise<readonly string[]> {
   const { code, stdout, stderr } = await runCommand(args, stage.environment)
   if (code === null || stdout === '') return [`replay ended with ${code}: ${stderr}`]
   const report = Object(JSON.parse(stdout))
-  const { added, gone, changed } = Object(report.counts)
-  if (report.alerts === 0) return ['the replay brought no alert, so it compares nothing']
-  return added + gone + changed === 0
+  const { alerts, recorded, same } = report
+  if (!(alerts > 0)) return ['the replay brought no alert, so it compares nothing']
+  return same === alerts && same === recorded
     ? []
     : [
         `alerts differ from those of a run without faults: ${JSON.stringify(report).slice(0, 3_000)}`,

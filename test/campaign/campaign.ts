@@ -11,7 +11,9 @@ import { type Stage, setStage } from './stage.ts'
 
 /** Between two faults, so that each meets a system at work. */
 const CALM_MS = 2_500
-const DRAIN_MS = 180_000
+const DRAIN_MS = 90_000
+/** Of what a process printed, where it lags. */
+const MAX_SAID = 3_000
 
 export interface CampaignOptions {
   readonly seed: number
@@ -56,10 +58,10 @@ export async function runCampaign({
     say('Faults are over; waiting until everything is archived …')
     await load.stop()
     const drainStartMs = performance.now()
-    await drained(stage)
+    const lag = await drained(stage)
     const drainedMs = performance.now() - drainStartMs
     await audit.stop()
-    const violations = [...audit.violations, ...(await finalFaults(stage, load))]
+    const violations = [...lag, ...audit.violations, ...(await finalFaults(stage, load))]
     return {
       seed,
       faults,
@@ -81,28 +83,36 @@ function figures(
   return { acknowledged, retries, slowestAcknowledgementMs: Math.round(slowestMs) }
 }
 
-/** Every task has committed what its partition holds. */
-async function drained(stage: Stage): Promise<void> {
+/** Waits until every task has committed what its partition holds; says what lags where that takes too long. */
+async function drained(stage: Stage): Promise<readonly string[]> {
   const log = openKafkaLog({
     address: { brokers: stage.kafka.addresses, tls: null, sasl: null },
     clock: systemClock(),
   })
-  try {
-    await until(
-      'everything is archived',
-      async () => {
-        const rows = await query(
-          stage.postgres.url,
-          `SELECT log_partition, next_offset FROM task WHERE pipeline = 'cold-chain'`,
-        )
-        const lags = rows.map(async (row) => {
-          const { endOffset } = await log.bounds('truck-readings', Number(row.log_partition))
-          return endOffset - Number(row.next_offset)
-        })
-        return rows.length > 0 && (await Promise.all(lags)).every((lag) => lag === 0)
-      },
-      DRAIN_MS,
+  const lagging = async (): Promise<readonly string[]> => {
+    const rows = await query(
+      stage.postgres.url,
+      `SELECT log_partition, epoch, next_offset FROM task WHERE pipeline = 'cold-chain'`,
     )
+    const found = await Promise.all(
+      rows.map(async (row) => {
+        const { endOffset } = await log.bounds('truck-readings', Number(row.log_partition))
+        const place = `partition ${row.log_partition} (epoch ${row.epoch})`
+        return endOffset === Number(row.next_offset)
+          ? []
+          : [`${place} stands at ${row.next_offset} of ${endOffset}`]
+      }),
+    )
+    return rows.length === 0 ? ['no task ever ran'] : found.flat()
+  }
+  try {
+    await until('all is archived', async () => (await lagging()).length === 0, DRAIN_MS)
+    return []
+  } catch {
+    const said = stage.tasks.map(
+      ({ name, program }) => `${name}: ${program().output().slice(-MAX_SAID)}`,
+    )
+    return [...(await lagging()), ...said]
   } finally {
     await log.close()
   }

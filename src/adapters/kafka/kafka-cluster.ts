@@ -146,7 +146,8 @@ export class KafkaCluster {
       const metadata = await this.admin.metadata({
         topics: [name],
         forceUpdate: true,
-        retries: 0,
+        // The client turns to the next broker with each attempt: one may take the question and stay silent.
+        retries: this.address.brokers.length - 1,
       })
       this.#brokers = metadata.brokers
       const found = metadata.topics.get(name)
