@@ -78,7 +78,7 @@ export async function mapFile(file: string, mappingName: string): Promise<Mapped
 
 export interface Processed {
   readonly alerts: readonly Alert[]
-  /** The newest result of each window, group, partition and part. */
+  /** The newest result of each window, group, partition and era. */
   readonly windows: readonly WindowResult[]
   readonly deadLetters: readonly DeadLetter[]
   readonly duplicates: number
@@ -111,7 +111,10 @@ export function processEvents(
       const output = task.process(batch, list.length, { ...NO_INPUTS, tickMs })
       for (const alert of output.alerts) alerts.set(alert.id, alert)
       for (const each of output.windows) {
-        windows.set(JSON.stringify([partition, each.window, each.group, each.startMs]), each)
+        windows.set(
+          JSON.stringify([partition, each.window, each.era, each.group, each.startMs]),
+          each,
+        )
       }
       deadLetters.push(...output.deadLetters)
       duplicates += output.counts.duplicates

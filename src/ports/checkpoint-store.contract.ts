@@ -338,6 +338,8 @@ function outboxOf(task: TaskId, number: number, changes: Partial<OutboxEntry> = 
 function windowOf(task: TaskId, changes: Partial<WindowResult> = {}): WindowResult {
   return {
     window: `fifteen-minutes-${task.partition}`,
+    era: 0,
+    keysHash: 5_000_000_001,
     group: 'all',
     tenantId: 'default',
     startMs: START_MS,

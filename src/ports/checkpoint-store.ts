@@ -72,12 +72,16 @@ export interface OutboxEntry {
 /** One sliding window of one partition; partitions merge on read. */
 export interface WindowResult {
   readonly window: string
+  /** Stretch of event time with a watermark of its own; results of one window are merged over eras. */
+  readonly era: number
   readonly group: string
   readonly tenantId: string
   /** `[startMs, endMs)` in event time. */
   readonly startMs: EpochMs
   readonly endMs: EpochMs
   readonly values: Readonly<Record<string, unknown>>
+  /** The same for the same keys: tells history that came twice from two fleets. Null where keys don't count. */
+  readonly keysHash: number | null
   readonly revision: number
   readonly final: boolean
 }

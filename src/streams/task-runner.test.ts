@@ -16,7 +16,6 @@ import type { CheckpointStore } from '../ports/checkpoint-store.ts'
 import type { Log } from '../ports/log.ts'
 import type { ViewEntry } from '../ports/views.ts'
 import { ReferenceTables } from './shared-feeds.ts'
-import { IDLE_TIMEOUT_MS } from './task.ts'
 import {
   BUSY_RECORDS,
   BUSY_VIEW_INTERVAL_MS,
@@ -26,6 +25,7 @@ import {
   TICK_GRACE_MS,
   VIEW_INTERVAL_MS,
 } from './task-runner.ts'
+import { IDLE_TIMEOUT_MS } from './window-eras.ts'
 
 const PARTITIONS = 8
 const LIMIT_MS = 60 * MINUTE_MS

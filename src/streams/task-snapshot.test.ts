@@ -64,7 +64,7 @@ test('a snapshot of another format is refused with what to do', () => {
     })
     assert.throws(() => task.loadSnapshotEntries([{ key, state: text }]), {
       code: 'state-format',
-      message: /state format 2\.1, this build reads 2\.2/,
+      message: /state format 3\.1, this build reads 3\.2/,
     })
   }
 })

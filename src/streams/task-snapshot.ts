@@ -9,13 +9,13 @@ import type { EventTimer, Frame, KeySlot, TailEvent } from './key-slot.ts'
 import type { Pipeline } from './pipeline.ts'
 import { RecentIds } from './recent-ids.ts'
 import type { StreamEvent } from './topic.ts'
-import type { WindowsState } from './windows.ts'
+import type { ErasState } from './window-eras.ts'
 
 /** Snapshot key of what belongs to the partition and to no key. */
 export const PARTITION_KEY = '\u001f'
 
 /** Grows with every change of how states are laid out here, as `stateFormat` does for a pipeline's own part. */
-const LAYOUT = 2
+const LAYOUT = 3
 
 export interface PartitionState {
   readonly arrivalClockMs: EpochMs
@@ -24,7 +24,7 @@ export interface PartitionState {
   readonly newestEventMs: EpochMs
   /** The last journal entry that the state has seen. */
   readonly entry?: { readonly offset: number; readonly step: number }
-  readonly windows: readonly (readonly [string, readonly (readonly [string, WindowsState])[]])[]
+  readonly windows: ErasState
   readonly broadcasts: readonly (readonly [string, unknown, number])[]
 }
 

@@ -53,7 +53,7 @@ import {
   type PartitionState,
 } from './task-snapshot.ts'
 import type { StreamEvent } from './topic.ts'
-import { PanedWindow, type WindowDefinition } from './windows.ts'
+import { WindowEras } from './window-eras.ts'
 
 /** A device clock further ahead of the arrival than this is not believed. */
 export const FUTURE_TOLERANCE_MS: DurationMs = 5 * 60_000
@@ -62,8 +62,6 @@ export const FUTURE_TOLERANCE_MS: DurationMs = 5 * 60_000
  * silences of its keys begin anew with the first record.
  */
 export const OUTAGE_SILENCES = 2
-/** A partition without events for so long no longer holds the watermark back. */
-export const IDLE_TIMEOUT_MS: DurationMs = 60_000
 export const DEFAULT_TENANT = 'default'
 
 const NO_TIME = Number.NEGATIVE_INFINITY
@@ -90,7 +88,7 @@ export class Task<E extends StreamEvent, S> {
   readonly #encoder: ArchiveEncoder<E>
   readonly #decode: (record: LogRecord) => Result<E, DecodeProblem>
   readonly #slots = new Map<string, KeySlot<E, S>>()
-  readonly #windows = new Map<string, readonly PanedWindow<E>[]>()
+  readonly #windows: WindowEras<E>
   readonly #references = new Map<string, unknown>()
   readonly #referenceVersions: Record<string, number> = {}
   readonly #broadcasts = new Map<string, unknown>()
@@ -100,7 +98,6 @@ export class Task<E extends StreamEvent, S> {
   #watched: readonly Silence<S>[]
   readonly #context: TaskContext<E, S>
   readonly #copy: (frame: Frame<S>) => Frame<S>
-  readonly #widestAllowanceMs: DurationMs
   #unsaved: KeySlot<E, S>[] = []
   #forgotten: string[] = []
   #unseen: KeySlot<E, S>[] = []
@@ -110,8 +107,6 @@ export class Task<E extends StreamEvent, S> {
   /** Arrival of the newest record. */
   #lastArrivalMs: EpochMs = NO_TIME
   #tickMs: EpochMs = 0
-  #newestEventMs: EpochMs = NO_TIME
-  #nextWindowCheckMs: EpochMs = NO_TIME
   #sweptAtMs: EpochMs = NO_TIME
   #entry: { readonly offset: number; readonly step: number } | null = null
   /** Outputs are thrown away: they are committed already. */
@@ -122,7 +117,6 @@ export class Task<E extends StreamEvent, S> {
   #alerts: Alert[] = []
   #deadLetters: DeadLetter[] = []
   #outbox: OutboxEntry[] = []
-  #finished: WindowResult[] = []
   #rows: RowsById = new Map()
   #counts = noCounts()
 
@@ -139,7 +133,6 @@ export class Task<E extends StreamEvent, S> {
       assert(afterMs < pipeline.forgetAfterMs, `${pipeline.name}: a key is forgotten while silent.`)
     }
     this.#copy = (frame) => ({ state: pipeline.copyState(frame.state), timers: frame.timers })
-    this.#widestAllowanceMs = Math.max(0, ...pipeline.windows.map((each) => each.allowanceMs))
     for (const broadcast of pipeline.broadcasts) {
       this.#broadcasts.set(broadcast.topic, broadcast.empty())
       this.#broadcastOffsets[broadcast.topic] = 0
@@ -153,6 +146,7 @@ export class Task<E extends StreamEvent, S> {
         row: (change) => this.#putRow(change),
       },
     )
+    this.#windows = new WindowEras(pipeline.windows, this.#context)
   }
 
   get nextOffset(): number {
@@ -200,20 +194,12 @@ export class Task<E extends StreamEvent, S> {
 
   /** Everything before this event time is taken to have arrived. */
   get watermarkMs(): EpochMs {
-    return Math.max(0, this.#newestEventMs - this.#widestAllowanceMs)
+    return this.#windows.watermarkMs
   }
 
   /** True where applying this tick would decide something; other ticks need not be kept. */
   tickMatters(tickMs: EpochMs): boolean {
-    if (this.#nextSilenceBy(tickMs) !== undefined) return true
-    const idleMs = tickMs - IDLE_TIMEOUT_MS
-    if (this.#lastArrivalMs > idleMs || idleMs <= this.#newestEventMs) return false
-    for (const windows of this.#windows.values()) {
-      for (const window of windows) {
-        if (window.wouldFinish(idleMs - window.definition.allowanceMs)) return true
-      }
-    }
-    return false
+    return this.#nextSilenceBy(tickMs) !== undefined || this.#windows.wouldFinish(tickMs)
   }
 
   /**
@@ -223,16 +209,17 @@ export class Task<E extends StreamEvent, S> {
   process(records: readonly LogRecord[], nextOffset: number, inputs: BatchInputs): BatchOutput {
     const fromOffset = this.#nextOffset
     const journal = this.#applyInputs(inputs)
+    const inputWindows = this.#windows.take()
     const causedByTick =
-      journal.length > 0 && this.#alerts.length + this.#finished.length + this.#outbox.length > 0
+      journal.length > 0 && this.#alerts.length + inputWindows.length + this.#outbox.length > 0
     for (const record of records) {
       if (record.offset < this.#nextOffset) continue
       this.#handle(record)
       this.#nextOffset = record.offset + 1
     }
     this.#nextOffset = Math.max(this.#nextOffset, nextOffset)
-    this.#collectAmendments()
-    return this.#take(fromOffset, journal, causedByTick)
+    const windows = [...inputWindows, ...this.#windows.take()]
+    return this.#take(fromOffset, { journal, causedByTick, windows })
   }
 
   /** Live views of keys that changed, at most `limit`; the rest stays for the next call. */
@@ -276,11 +263,9 @@ export class Task<E extends StreamEvent, S> {
     for (const slot of this.#slots.values()) this.#markUnseen(slot)
   }
 
-  /** Windows that are not final yet, as far as this partition knows. */
+  /** Windows that are not final yet, and the newest that are, as far as this partition knows. */
   openWindows(): readonly WindowResult[] {
-    return [...this.#windows].flatMap(([tenantId, windows]) =>
-      windows.flatMap((window) => window.open(tenantId)),
-    )
+    return this.#windows.open()
   }
 
   /** State of all keys changed since the last call, as it is after every event below `nextOffset`. */
@@ -412,8 +397,7 @@ export class Task<E extends StreamEvent, S> {
   #applyTick(tickMs: EpochMs): void {
     this.#tickMs = tickMs
     this.#advanceArrival(tickMs)
-    const idleMs = tickMs - IDLE_TIMEOUT_MS
-    if (this.#lastArrivalMs <= idleMs) this.#advanceEventTime(idleMs)
+    this.#windows.passTime(tickMs)
   }
 
   /** What new tables see is kept apart from what was seen before them, where no event lies between. */
@@ -455,6 +439,7 @@ export class Task<E extends StreamEvent, S> {
     // Only what is archived moves time: history must run from the archive as it ran from the log.
     this.#forgiveOutage(record.receivedAtMs)
     this.#advanceArrival(record.receivedAtMs)
+    this.#windows.passTimeAtEvent(record.receivedAtMs)
     this.#lastArrivalMs = Math.max(this.#lastArrivalMs, record.receivedAtMs)
     const flags = this.#judge(event, record)
     if (this.#restoring) return
@@ -489,9 +474,11 @@ export class Task<E extends StreamEvent, S> {
       this.#counts.future++
       return FUTURE
     }
-    this.#addToWindows(slot, event, eventTimeMs)
-    // A clock that runs ahead, though not so far that it is disbelieved, makes nobody else late.
-    this.#advanceEventTime(Math.min(eventTimeMs, record.receivedAtMs))
+    const { key, tenantId } = slot
+    const { offset, receivedAtMs } = record
+    this.#counts.unwindowed += this.#windows.add({
+      ...{ key, tenantId, event, eventTimeMs, receivedAtMs, offset },
+    })
     if (!late) return null
     this.#counts.late++
     return LATE
@@ -770,56 +757,10 @@ export class Task<E extends StreamEvent, S> {
     }
   }
 
-  #addToWindows(slot: KeySlot<E, S>, event: E, eventTimeMs: EpochMs): void {
-    if (this.pipeline.windows.length === 0) return
-    let windows = this.#windows.get(slot.tenantId)
-    if (windows === undefined) {
-      windows = this.pipeline.windows.map((definition) => this.#newWindow(definition))
-      this.#windows.set(slot.tenantId, windows)
-    }
-    for (const window of windows) {
-      if (!window.add(slot.key, event, eventTimeMs)) this.#counts.unwindowed++
-    }
-  }
-
-  /** Of a tenant that comes later than others: what is over for them is over for it. */
-  #newWindow(definition: WindowDefinition<E>): PanedWindow<E> {
-    const window = new PanedWindow(definition, this.#context)
-    if (this.#newestEventMs !== NO_TIME) {
-      window.beginAt(this.#newestEventMs - definition.allowanceMs)
-    }
-    return window
-  }
-
-  /** Finishes windows at the very event that passes their end, so that batches don't matter. */
-  #advanceEventTime(newestMs: EpochMs): void {
-    if (newestMs <= this.#newestEventMs) return
-    this.#newestEventMs = newestMs
-    if (newestMs < this.#nextWindowCheckMs) return
-    let nextMs = Number.POSITIVE_INFINITY
-    for (const { slideMs, allowanceMs } of this.pipeline.windows) {
-      const watermarkMs = newestMs - allowanceMs
-      const boundaryMs = Math.floor(watermarkMs / slideMs) * slideMs
-      nextMs = Math.min(nextMs, boundaryMs + slideMs + allowanceMs)
-    }
-    this.#nextWindowCheckMs = nextMs
-    this.#collectWindows(newestMs)
-  }
-
-  #collectAmendments(): void {
-    if (this.#newestEventMs !== NO_TIME) this.#collectWindows(this.#newestEventMs)
-  }
-
-  #collectWindows(newestMs: EpochMs): void {
-    for (const [tenantId, windows] of this.#windows) {
-      for (const window of windows) {
-        const results = window.advance(newestMs - window.definition.allowanceMs, tenantId)
-        if (results.length > 0) this.#finished.push(...results)
-      }
-    }
-  }
-
-  #take(fromOffset: number, journal: readonly JournalEntry[], causedByTick: boolean): BatchOutput {
+  #take(
+    fromOffset: number,
+    about: Pick<BatchOutput, 'journal' | 'causedByTick' | 'windows'>,
+  ): BatchOutput {
     const output: BatchOutput = {
       fromOffset,
       toOffset: this.#nextOffset,
@@ -828,16 +769,13 @@ export class Task<E extends StreamEvent, S> {
       alerts: this.#alerts,
       deadLetters: this.#deadLetters,
       outbox: this.#outbox,
-      windows: this.#finished,
       rows: this.#rows.size === 0 ? NO_ROWS : [...this.#rows.values()],
-      journal,
       counts: this.#counts,
-      causedByTick,
+      ...about,
     }
     this.#alerts = []
     this.#deadLetters = []
     this.#outbox = []
-    this.#finished = []
     if (this.#rows.size > 0) this.#rows = new Map()
     this.#counts = noCounts()
     return output
@@ -871,12 +809,9 @@ export class Task<E extends StreamEvent, S> {
       arrivalClockMs: this.#arrivalClockMs,
       lastArrivalMs: this.#lastArrivalMs,
       tickMs: this.#tickMs,
-      newestEventMs: this.#newestEventMs,
+      newestEventMs: this.#windows.newestMs,
       ...(this.#entry === null ? {} : { entry: this.#entry }),
-      windows: [...this.#windows].map(([tenantId, windows]) => [
-        tenantId,
-        windows.map((window) => [window.definition.name, window.encode()] as const),
-      ]),
+      windows: this.#windows.encode(),
       broadcasts: this.pipeline.broadcasts.map(({ topic }) => [
         topic,
         this.#broadcasts.get(topic),
@@ -891,18 +826,8 @@ export class Task<E extends StreamEvent, S> {
     this.#arrivalClockMs = state.arrivalClockMs
     this.#lastArrivalMs = state.lastArrivalMs
     this.#tickMs = state.tickMs
-    this.#newestEventMs = state.newestEventMs
     this.#entry = state.entry ?? null
-    this.#windows.clear()
-    for (const [tenantId, saved] of state.windows) {
-      const windows = this.pipeline.windows.map((definition) => {
-        const window = new PanedWindow<E>(definition, this.#context)
-        const found = saved.find(([name]) => name === definition.name)
-        if (found !== undefined) window.restore(found[1])
-        return window
-      })
-      this.#windows.set(tenantId, windows)
-    }
+    this.#windows.restore(state.windows, state.newestEventMs)
     for (const [topic, table, offset] of state.broadcasts) {
       this.#broadcasts.set(topic, table)
       this.#broadcastOffsets[topic] = offset

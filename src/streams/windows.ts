@@ -29,13 +29,15 @@ export interface WindowDefinition<E extends StreamEvent> {
   readonly allowanceMs: DurationMs
   /** Final windows are amended by late events for this long; later ones are only counted. */
   readonly amendableForMs: DurationMs
+  /** Events that count; all where absent. The others pass time only. */
+  counts?(event: E): boolean
   group(event: E, tables: ReferenceReader): string
   readonly values: Readonly<Record<string, Aggregate<E>>>
 }
 
 /** JSON-able partial result of one aggregate in one pane. */
 type Partial = number | null | readonly string[] | Readonly<Record<string, Labelled>>
-type Labelled = readonly [label: string, atMs: EpochMs]
+type Labelled = [label: string, atMs: EpochMs]
 type Cell = number | null | Set<string> | Map<string, Labelled>
 type Pane = Map<string, Cell[]>
 
@@ -44,7 +46,7 @@ export interface WindowsState {
     EpochMs,
     readonly (readonly [string, readonly Partial[]])[],
   ])[]
-  readonly amendments: readonly (readonly [EpochMs, number])[]
+  readonly amendments: readonly (readonly [EpochMs, readonly (readonly [string, number])[]])[]
   readonly finalUntilMs: EpochMs | null
 }
 
@@ -58,23 +60,27 @@ export const MAX_PANES = 10_000
 export class PanedWindow<E extends StreamEvent> {
   readonly definition: WindowDefinition<E>
   readonly #tables: ReferenceReader
+  readonly #era: number
   readonly #aggregates: readonly (readonly [string, Aggregate<E>])[]
   readonly #panes = new Map<EpochMs, Pane>()
-  /** Late events counted into windows that were final, by window start: revision = 1 + count. */
-  readonly #amendments = new Map<EpochMs, number>()
-  readonly #touched = new Set<EpochMs>()
+  /** Late events counted into groups of windows that were final, by window start: revision = 1 + count. */
+  readonly #amendments = new Map<EpochMs, Map<string, number>>()
+  /** Groups of final windows that changed since they were told, by window start. */
+  readonly #touched = new Map<EpochMs, Set<string>>()
   /** Windows that end at or before this instant are final. */
   #finalUntilMs: EpochMs | null = null
   #lastPaneMs = Number.NaN
   #lastPane: Pane | undefined
 
-  constructor(definition: WindowDefinition<E>, tables: ReferenceReader = NO_TABLES) {
+  /** `era` is said in the results. */
+  constructor(definition: WindowDefinition<E>, tables: ReferenceReader = NO_TABLES, era = 0) {
     assert(
       definition.sizeMs % definition.slideMs === 0,
       `Window ${definition.name}: the slide must divide the size.`,
     )
     this.definition = definition
     this.#tables = tables
+    this.#era = era
     this.#aggregates = Object.entries(definition.values)
   }
 
@@ -86,9 +92,11 @@ export class PanedWindow<E extends StreamEvent> {
   /** Returns false where the event came too late even for an amendment. */
   add(key: string, event: E, eventTimeMs: EpochMs): boolean {
     const { slideMs, amendableForMs } = this.definition
+    if (this.definition.counts?.(event) === false) return true
     const paneMs = eventTimeMs - (eventTimeMs % slideMs)
     if (this.#finalUntilMs !== null && paneMs < this.#finalUntilMs - amendableForMs) return false
-    const cells = this.#cells(this.#pane(paneMs), this.definition.group(event, this.#tables))
+    const group = this.definition.group(event, this.#tables)
+    const cells = this.#cells(this.#pane(paneMs), group)
     const from = { key, event, eventTimeMs }
     for (let index = 0; index < this.#aggregates.length; index++) {
       const aggregate = this.#aggregates[index]?.[1]
@@ -96,7 +104,7 @@ export class PanedWindow<E extends StreamEvent> {
         cells[index] = addTo(cells[index] ?? null, aggregate, from, this.#tables)
       }
     }
-    if (this.#finalUntilMs !== null && paneMs < this.#finalUntilMs) this.#amend(paneMs)
+    if (this.#finalUntilMs !== null && paneMs < this.#finalUntilMs) this.#amend(paneMs, group)
     return true
   }
 
@@ -109,6 +117,15 @@ export class PanedWindow<E extends StreamEvent> {
       const lastEndMs = paneMs + this.definition.sizeMs
       const firstEndMs = paneMs + this.definition.slideMs
       if (firstEndMs <= until && (from === null || lastEndMs > from)) return true
+    }
+    return false
+  }
+
+  /** Some window with data is not final yet. */
+  get hasOpen(): boolean {
+    const untilMs = this.#finalUntilMs ?? Number.NEGATIVE_INFINITY
+    for (const paneMs of this.#panes.keys()) {
+      if (paneMs + this.definition.sizeMs > untilMs) return true
     }
     return false
   }
@@ -129,29 +146,46 @@ export class PanedWindow<E extends StreamEvent> {
       }
       for (const endMs of ends) this.#touched.delete(endMs - sizeMs)
       for (const endMs of [...ends].sort((a, b) => a - b)) {
-        results.push(...this.#results(endMs - sizeMs, tenantId, true))
+        results.push(...this.#results(this.#merged(endMs - sizeMs), endMs - sizeMs, tenantId, true))
       }
       this.#finalUntilMs = until
     }
-    for (const startMs of [...this.#touched].sort((a, b) => a - b)) {
-      results.push(...this.#results(startMs, tenantId, true))
+    if (this.#touched.size > 0) {
+      for (const startMs of [...this.#touched.keys()].sort((a, b) => a - b)) {
+        const groups = this.#merged(startMs, this.#touched.get(startMs))
+        results.push(...this.#results(groups, startMs, tenantId, true))
+      }
+      this.#touched.clear()
     }
-    this.#touched.clear()
     this.#drop((this.#finalUntilMs ?? 0) - amendableForMs - sizeMs)
     return results
   }
 
-  /** Windows that are still open, as far as they are known. */
+  /** Everything there is becomes final: nothing more is to come. */
+  finish(tenantId: string): readonly WindowResult[] {
+    const lastPaneMs = Math.max(...this.#panes.keys())
+    const untilMs = Math.max(lastPaneMs + this.definition.sizeMs, this.#finalUntilMs ?? 0)
+    return this.#panes.size === 0 ? [] : this.advance(untilMs, tenantId)
+  }
+
+  /** Windows that are still open, and the newest that is final, as far as they are known. */
   open(tenantId: string): readonly WindowResult[] {
     const { sizeMs, slideMs } = this.definition
-    const starts = new Set<EpochMs>()
-    for (const paneMs of this.#panes.keys()) {
-      for (let startMs = paneMs - sizeMs + slideMs; startMs <= paneMs; startMs += slideMs) {
-        if (this.#finalUntilMs === null || startMs + sizeMs > this.#finalUntilMs)
-          starts.add(startMs)
-      }
+    const panes = [...this.#panes.keys()]
+    if (panes.length === 0) return []
+    const newestPaneMs = Math.max(...panes)
+    const finalUntilMs = this.#finalUntilMs ?? Number.NEGATIVE_INFINITY
+    const firstEndMs = Math.max(finalUntilMs, Math.min(...panes) + slideMs)
+    const results: WindowResult[][] = []
+    // The later ones all reach beyond the newest pane: each is the one after it and one pane more.
+    let suffix: Pane = new Map()
+    for (let startMs = newestPaneMs; startMs + sizeMs >= firstEndMs; startMs -= slideMs) {
+      const final = startMs + sizeMs <= finalUntilMs
+      if (startMs + sizeMs > newestPaneMs) suffix = this.#merge(suffix, startMs)
+      const groups = startMs + sizeMs > newestPaneMs ? suffix : this.#merged(startMs)
+      results.push(this.#results(groups, startMs, tenantId, final))
     }
-    return [...starts].sort((a, b) => a - b).flatMap((at) => this.#results(at, tenantId, false))
+    return results.reverse().flat()
   }
 
   encode(): WindowsState {
@@ -160,7 +194,7 @@ export class PanedWindow<E extends StreamEvent> {
         paneMs,
         [...pane].map(([group, cells]) => [group, cells.map(encodeCell)] as const),
       ]),
-      amendments: [...this.#amendments],
+      amendments: [...this.#amendments].map(([startMs, counts]) => [startMs, [...counts]]),
       finalUntilMs: this.#finalUntilMs,
     }
   }
@@ -172,7 +206,9 @@ export class PanedWindow<E extends StreamEvent> {
         new Map(groups.map(([group, cells]) => [group, cells.map(decodeCell)])),
       )
     }
-    for (const [startMs, count] of state.amendments) this.#amendments.set(startMs, count)
+    for (const [startMs, counts] of state.amendments) {
+      this.#amendments.set(startMs, new Map(counts))
+    }
     this.#finalUntilMs = state.finalUntilMs
     this.#lastPaneMs = Number.NaN
   }
@@ -204,34 +240,49 @@ export class PanedWindow<E extends StreamEvent> {
     return cells
   }
 
-  #amend(paneMs: EpochMs): void {
+  #amend(paneMs: EpochMs, group: string): void {
     const { sizeMs, slideMs } = this.definition
     for (let startMs = paneMs - sizeMs + slideMs; startMs <= paneMs; startMs += slideMs) {
       if (this.#finalUntilMs === null || startMs + sizeMs > this.#finalUntilMs) continue
-      this.#amendments.set(startMs, (this.#amendments.get(startMs) ?? 0) + 1)
-      this.#touched.add(startMs)
+      const counts = placeIn(this.#amendments, startMs, () => new Map<string, number>())
+      counts.set(group, (counts.get(group) ?? 0) + 1)
+      placeIn(this.#touched, startMs, () => new Set<string>()).add(group)
     }
   }
 
-  #results(startMs: EpochMs, tenantId: string, final: boolean): WindowResult[] {
-    const { name, sizeMs, slideMs } = this.definition
-    const groups = new Map<string, Cell[]>()
+  /** The window that begins there, or some of its groups. */
+  #merged(startMs: EpochMs, groups?: ReadonlySet<string>): Pane {
+    const { sizeMs, slideMs } = this.definition
+    const merged: Pane = new Map()
     for (let paneMs = startMs; paneMs < startMs + sizeMs; paneMs += slideMs) {
-      for (const [group, cells] of this.#panes.get(paneMs) ?? []) {
-        const merged = groups.get(group) ?? this.#aggregates.map(([, kind]) => emptyCell(kind))
-        for (let index = 0; index < merged.length; index++) {
-          const aggregate = this.#aggregates[index]?.[1]
-          if (aggregate !== undefined) {
-            merged[index] = mergeCells(merged[index] ?? null, cells[index] ?? null, aggregate)
-          }
-        }
-        groups.set(group, merged)
-      }
+      this.#merge(merged, paneMs, groups)
     }
+    return merged
+  }
+
+  /** Puts one more pane into what was merged already. */
+  #merge(into: Pane, paneMs: EpochMs, groups?: ReadonlySet<string>): Pane {
+    for (const [group, cells] of this.#panes.get(paneMs) ?? []) {
+      if (groups?.has(group) === false) continue
+      const merged = into.get(group) ?? this.#aggregates.map(([, kind]) => emptyCell(kind))
+      for (let index = 0; index < merged.length; index++) {
+        const aggregate = this.#aggregates[index]?.[1]
+        if (aggregate !== undefined) {
+          merged[index] = mergeCells(merged[index] ?? null, cells[index] ?? null, aggregate)
+        }
+      }
+      into.set(group, merged)
+    }
+    return into
+  }
+
+  #results(groups: Pane, startMs: EpochMs, tenantId: string, final: boolean): WindowResult[] {
+    const { name, sizeMs } = this.definition
     return [...groups]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([group, cells]) => ({
         window: name,
+        era: this.#era,
         group,
         tenantId,
         startMs,
@@ -242,7 +293,8 @@ export class PanedWindow<E extends StreamEvent> {
             shownCell(cells[index] ?? null, this.#aggregates[index]?.[1].kind),
           ]),
         ),
-        revision: 1 + (this.#amendments.get(startMs) ?? 0),
+        keysHash: keysHashOf(cells),
+        revision: 1 + (this.#amendments.get(startMs)?.get(group) ?? 0),
         final,
       }))
   }
@@ -254,6 +306,15 @@ export class PanedWindow<E extends StreamEvent> {
     }
     this.#lastPaneMs = Number.NaN
   }
+}
+
+function placeIn<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  let value = map.get(key)
+  if (value === undefined) {
+    value = make()
+    map.set(key, value)
+  }
+  return value
 }
 
 function emptyCell<E>(aggregate: Aggregate<E>): Cell {
@@ -290,7 +351,7 @@ function addTo<E>(
     case 'keys-by-label': {
       const label = aggregate.label(from.event, tables)
       if (label !== null)
-        setLabel(cell as Map<string, Labelled>, from.key, [label, from.eventTimeMs])
+        noteLabel(cell as Map<string, Labelled>, from.key, label, from.eventTimeMs)
       return cell
     }
   }
@@ -315,6 +376,13 @@ function mergeCells<E>(into: Cell, from: Cell, aggregate: Aggregate<E>): Cell {
       return into
     }
   }
+}
+
+/** As `setLabel`; the usual event, a later one with the same label, costs no new entry. */
+function noteLabel(cell: Map<string, Labelled>, key: string, label: string, atMs: EpochMs): void {
+  const known = cell.get(key)
+  if (known?.[0] === label) known[1] = Math.max(known[1], atMs)
+  else setLabel(cell, key, [label, atMs])
 }
 
 /** The latest wins; of two at one moment the one that sorts last, so that their order does not matter. */
@@ -344,6 +412,25 @@ function shownCell(cell: Cell, kind: Aggregate<unknown>['kind'] | undefined): un
     counts.set(label, (counts.get(label) ?? 0) + 1)
   }
   return Object.fromEntries(counts)
+}
+
+/** The same for the same keys, in whatever order; null where no aggregate is about keys. */
+function keysHashOf(cells: readonly Cell[]): number | null {
+  const keyed =
+    cells.find((cell) => cell instanceof Set) ?? cells.find((cell) => cell instanceof Map)
+  if (!(keyed instanceof Set || keyed instanceof Map)) return null
+  let sum = 0
+  for (const key of keyed.keys()) sum += hashOf(key)
+  return sum % Number.MAX_SAFE_INTEGER
+}
+
+/** FNV-1a over the characters of a key, as an unsigned 32-bit integer. */
+function hashOf(key: string): number {
+  let hash = 0x811c9dc5
+  for (let index = 0; index < key.length; index++) {
+    hash = Math.imul(hash ^ key.charCodeAt(index), 0x01000193)
+  }
+  return hash >>> 0
 }
 
 function encodeCell(cell: Cell): Partial {

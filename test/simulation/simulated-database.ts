@@ -198,8 +198,8 @@ export function rowName(table: string, row: Pick<MemoryRow, 'partition' | 'offse
 }
 
 export function windowName(result: WindowResult, partition: number): string {
-  const { window, tenantId, startMs, group } = result
-  return JSON.stringify([window, tenantId, startMs, group, partition])
+  const { window, era, tenantId, startMs, group } = result
+  return JSON.stringify([window, tenantId, startMs, group, era, partition])
 }
 
 /** A process's way to the database. */

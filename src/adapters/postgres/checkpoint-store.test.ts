@@ -161,6 +161,8 @@ function outboxEntryOf(row: SqlRow): OutboxEntry {
 function windowOf(row: SqlRow): WindowResult {
   return {
     window: text(row.window_name),
+    era: Number(row.era),
+    keysHash: row.keys_hash === null ? null : Number(row.keys_hash),
     group: text(row.group_key),
     tenantId: text(row.tenant_id),
     startMs: timeMs(row.window_start),

@@ -136,18 +136,20 @@ async function writeWindows(
   const newest = new Map<string, WindowResult>()
   for (const each of windows) {
     // Names as they will be stored: two that become one there are one row of the statement.
-    const name = storableJson([each.window, each.tenantId, each.startMs, each.group])
+    const name = storableJson([each.window, each.tenantId, each.startMs, each.group, each.era])
     if (each.revision >= (newest.get(name)?.revision ?? 0)) newest.set(name, each)
   }
   for (const slice of slices([...newest.values()], windowRow)) {
     await client.query(
-      `INSERT INTO window_kpi (window_name, log_partition, group_key, tenant_id, window_start,
-         window_end, values, revision, final)
-       SELECT "window", $2, "group", "tenantId", "startsAt", "endsAt", values, revision, final
-       FROM jsonb_to_recordset($1::jsonb) AS kpi ("window" text, "group" text, "tenantId" text,
-         "startsAt" timestamptz, "endsAt" timestamptz, values jsonb, revision int, final boolean)
-       ON CONFLICT (window_name, tenant_id, window_start, group_key, log_partition) DO UPDATE
-         SET values = excluded.values, revision = excluded.revision, final = excluded.final
+      `INSERT INTO window_kpi (window_name, log_partition, era, group_key, tenant_id, window_start,
+         window_end, values, keys_hash, revision, final)
+       SELECT "window", $2, era, "group", "tenantId", "startsAt", "endsAt", values, "keysHash", revision,
+         final
+       FROM jsonb_to_recordset($1::jsonb) AS kpi ("window" text, era bigint, "group" text, "tenantId" text,
+         "startsAt" timestamptz, "endsAt" timestamptz, values jsonb, "keysHash" bigint, revision int,
+         final boolean)
+       ON CONFLICT (window_name, tenant_id, window_start, group_key, log_partition, era) DO UPDATE
+         SET values = excluded.values, keys_hash = excluded.keys_hash, revision = excluded.revision, final = excluded.final
          WHERE window_kpi.revision < excluded.revision`,
       [slice, task.partition],
     )

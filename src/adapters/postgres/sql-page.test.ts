@@ -101,7 +101,21 @@ async function writeExamples(store: CheckpointStore): Promise<void> {
     rows: [],
     windows: [
       {
+        window: 'vehicles-15m-1m',
+        era: 0,
+        group: 'Corolla',
+        tenantId: 'default',
+        startMs: Math.floor(nowMs / 900_000) * 900_000 - 900_000,
+        endMs: Math.floor(nowMs / 900_000) * 900_000,
+        values: { readings: 9, maxSpeedKmh: 91.5, activeVehicles: 2, colors: { red: 2 } },
+        keysHash: 8,
+        revision: 1,
+        final: true,
+      },
+      {
         window: 'cold-chain-fleet',
+        era: 0,
+        keysHash: 7,
         group: 'default',
         tenantId: 'default',
         startMs: nowMs - 300_000,

@@ -44,6 +44,8 @@ const slidingFigures: WindowDefinition<VehicleTelemetry> = {
   slideMs: MINUTE_MS,
   allowanceMs: 30 * SECOND_MS,
   amendableForMs: 15 * MINUTE_MS,
+  // Figures of driving: who reports a position alone is on the map, and not in here.
+  counts: (event) => event.speedKmh !== null,
   group: (event, tables) => profileOf(event.vehicleId, tables).model,
   values: {
     readings: { kind: 'count' },
