@@ -157,14 +157,15 @@ test('an alert carries what the reference data says, in the version of its event
   deepEqual([second?.value.model, second?.value.color], ['Corsa', 'navy'])
 })
 
-test('windows give the maximum speed, the vehicles and their colours of each model', () => {
+test('windows give the maximum speed, the vehicles and their colours of each model; a position alone does not count', () => {
   const drive = new Drive()
   drive.load(1, { [VEHICLES_TABLE]: FLEET, [MODELS_TABLE]: MODELS, [COLORS_TABLE]: COLORS })
   drive.send([
     { atS: 0, vehicleId: 'V1', speedKmh: 40 },
     { atS: 5, vehicleId: 'V2', speedKmh: 90 },
     { atS: 9, vehicleId: 'V1', speedKmh: 60 },
-    { atS: 10, vehicleId: 'X', lat: 1, lon: 2 },
+    { atS: 10, vehicleId: 'X', speedKmh: 30 },
+    { atS: 11, vehicleId: 'Y', lat: 1, lon: 2 },
   ])
   const { windows } = drive.send([{ atS: 1_000, vehicleId: 'V1', speedKmh: 20 }])
   const whole = windows.filter(({ startMs }) => startMs === START_MS)
@@ -172,7 +173,7 @@ test('windows give the maximum speed, the vehicles and their colours of each mod
     whole.map(({ group, values }) => [group, values]),
     [
       ['Corsa', { readings: 3, maxSpeedKmh: 90, activeVehicles: 2, colors: { blue: 1, red: 1 } }],
-      ['unknown', { readings: 1, maxSpeedKmh: null, activeVehicles: 1, colors: { unknown: 1 } }],
+      ['unknown', { readings: 1, maxSpeedKmh: 30, activeVehicles: 1, colors: { unknown: 1 } }],
     ],
   )
 })
