@@ -13,6 +13,7 @@ import type { RuleDesk } from '../src/api/rule-desk.ts'
 import { createServer } from '../src/api/server.ts'
 import { truckReadings } from '../src/domains/cold-chain/events.ts'
 import { builtInProfiles } from '../src/domains/cold-chain/profiles.ts'
+import { UNKNOWN_VEHICLE } from '../src/domains/vehicles/reference.ts'
 import { PlatformError } from '../src/kernel/errors.ts'
 import { failed } from '../src/kernel/result.ts'
 import type { Database } from '../src/ports/database.ts'
@@ -74,6 +75,7 @@ export function optionsForTest(change: Partial<ServerOptions> = {}): ServerOptio
     ],
     ruleDesk: absentRuleDesk,
     profiles: () => builtInProfiles,
+    vehicleProfile: () => UNKNOWN_VEHICLE,
     readiness: async () => [{ name: 'log', ready: true, reason: null }],
     draining: new AbortController().signal,
     plugins: [],

@@ -1,6 +1,7 @@
 // What the server is given: ports to read from, and functions that tell how the rest of the program does.
 
 import type { GoodsProfile } from '../domains/cold-chain/profiles.ts'
+import type { VehicleProfile } from '../domains/vehicles/reference.ts'
 import type { EpochMs } from '../kernel/time.ts'
 import type { ArchiveLayout } from '../ports/archive.ts'
 import type { Database } from '../ports/database.ts'
@@ -53,6 +54,8 @@ export interface ServerOptions extends ProcessServerOptions {
   topicStatus(): Promise<readonly TopicStatus[]>
   readonly ruleDesk: RuleDesk
   profiles(): readonly GoodsProfile[]
+  /** What the reference tables in force say of a vehicle. */
+  vehicleProfile(vehicleId: string): VehicleProfile
   /** Sends dead letters through their door again; absent where there is no door. */
   replayDeadLetters?(request: {
     readonly ids: readonly string[]

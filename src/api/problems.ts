@@ -65,6 +65,7 @@ const PLATFORM: Readonly<
   'log-unavailable': { status: 503, title: 'The log does not answer' },
   'not-found': { status: 404, title: 'There is no such thing' },
   'port-in-use': 'internal',
+  'reference-unavailable': 'internal',
   'server-failed': 'internal',
   'state-format': 'internal',
   'views-unavailable': { status: 503, title: 'The live views do not answer' },

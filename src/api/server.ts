@@ -20,6 +20,7 @@ import { ruleRoutes } from './routes/rules.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { tripRoutes } from './routes/trips.ts'
 import { truckRoutes } from './routes/trucks.ts'
+import { vehicleRoutes } from './routes/vehicles.ts'
 import { installValidation } from './validation.ts'
 
 /** Requests from one address; events have limits of their own. */
@@ -81,6 +82,7 @@ function routesOf(context: ApiContext): FastifyPluginAsync {
     alertRoutes(api, context)
     alertActionRoutes(api, context)
     truckRoutes(api, context)
+    vehicleRoutes(api, context)
     coldChainRoutes(api, context)
     tripRoutes(api, context)
     historyRoutes(api, context)

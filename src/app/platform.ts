@@ -37,6 +37,8 @@ const MAX_TASK_THREADS = 8
 /** What depends on the role is null where the process does not have it. */
 export interface Platform {
   readonly settings: Settings
+  /** Simulated fleets run in this program. */
+  readonly simulated: boolean
   readonly clock: Clock
   readonly logger: Logger
   readonly metrics: Metrics
@@ -55,11 +57,17 @@ export interface Platform {
 
 export interface PlatformOptions {
   readonly settings: Settings
+  /** Simulated fleets are to run: their reference tables are at hand. */
+  readonly simulated?: boolean
   readonly logger: Logger
 }
 
 /** Rejects with what is in the way, everything opened so far closed again. */
-export async function openPlatform({ settings, logger }: PlatformOptions): Promise<Platform> {
+export async function openPlatform({
+  settings,
+  logger,
+  simulated = false,
+}: PlatformOptions): Promise<Platform> {
   checkRoles(settings)
   const { roles } = settings
   const clock = systemClock()
@@ -108,6 +116,7 @@ export async function openPlatform({ settings, logger }: PlatformOptions): Promi
       const tasks = startTaskThreads({
         threads: Math.max(1, Math.min(MAX_TASK_THREADS, availableParallelism() - 1)),
         settings,
+        simulated,
         database: address,
         views: measured(views.publisher, metrics, clock),
         clock,
@@ -140,6 +149,7 @@ export async function openPlatform({ settings, logger }: PlatformOptions): Promi
     })
     return {
       settings,
+      simulated,
       clock,
       logger,
       metrics,

@@ -1,24 +1,27 @@
 // The role that people and senders meet: HTTP doors, API, live feed, dashboard.
 
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
-import { folderReferenceSource } from '../adapters/reference/folder-source.ts'
 import type { DeadLetterReplay, PartStatus, ServerOptions } from '../api/options.ts'
 import { createProcessServer, listen, type ProcessServerOptions } from '../api/process-server.ts'
 import { createServer } from '../api/server.ts'
 import { PROFILE_TABLE, profilesOf } from '../domains/cold-chain/pipeline.ts'
+import { profileOf } from '../domains/vehicles/pipeline.ts'
 import { eventsRoutes } from '../doors/http-events.ts'
 import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
+import type { ReferenceDocument } from '../ports/reference-source.ts'
 import type { Platform } from './platform.ts'
+import { openReferenceSource } from './reference-source.ts'
 import { mayWriteLog } from './role-needs.ts'
 import { createRuleDesk } from './rule-desk.ts'
-import { eventTopics } from './topics.ts'
+import { checkReference, eventTopics } from './topics.ts'
 import { programVersion } from './version.ts'
 
 const DASHBOARD = fileURLToPath(new URL('../../web/build', import.meta.url))
-const PROFILE_REFRESH_MS: DurationMs = 5 * SECOND_MS
+const REFERENCE_REFRESH_MS: DurationMs = 5 * SECOND_MS
+/** Serving begins without the tables where they take longer. */
+const REFERENCE_PATIENCE_MS: DurationMs = 5 * SECOND_MS
 const LOOPBACK = '127.0.0.1'
 const EVERYWHERE = '0.0.0.0'
 
@@ -78,6 +81,7 @@ async function createApp(
   const { rules } = platform
   if (!settings.roles.has('serve') || views === null || rules === null)
     return createProcessServer(options)
+  const references = await followReferences(platform, signals.stopped)
   const serverOptions: ServerOptions = {
     ...options,
     database,
@@ -87,7 +91,8 @@ async function createApp(
     topics: [...eventTopics.values()],
     topicStatus: () => platform.topicStatus(),
     ruleDesk: createRuleDesk(platform, rules),
-    profiles: await followProfiles(platform, signals.stopped),
+    profiles: () => [...profilesOf(references.reference(PROFILE_TABLE)).values()],
+    vehicleProfile: (vehicleId) => profileOf(vehicleId, references),
     ...(mayWriteLog(settings)
       ? { replayDeadLetters: (request) => replayDeadLetters(platform, request) }
       : {}),
@@ -95,29 +100,36 @@ async function createApp(
   return createServer(serverOptions)
 }
 
-/** The profiles in force, read again now and then; a malformed file leaves the last good ones. */
-async function followProfiles(
-  { settings, clock, logger }: Platform,
+interface References {
+  /** Content of a table as it is in force; undefined where there is none. */
+  reference(table: string): unknown
+}
+
+/** The tables in force, read again now and then; a malformed one leaves the last good one. */
+async function followReferences(
+  { settings, simulated, clock, logger }: Platform,
   signal: AbortSignal,
-): Promise<ServerOptions['profiles']> {
-  const source = folderReferenceSource(settings.reference ?? join(settings.dataDir, 'reference'))
-  let current = profilesOf(undefined)
-  let tag = ''
+): Promise<References> {
+  const source = openReferenceSource({ settings, simulated })
+  const tables = new Map<string, ReferenceDocument>()
   const refresh = async (): Promise<void> => {
     const { documents } = await source.load()
-    const table = documents.find(({ name }) => name === PROFILE_TABLE)
-    if (table === undefined || table.tag === tag) return
-    tag = table.tag
-    current = profilesOf(table.content)
+    for (const document of documents) {
+      if (tables.get(document.name)?.tag === document.tag) continue
+      if (checkReference(document.name, document.content) === undefined) {
+        tables.set(document.name, document)
+      }
+    }
   }
-  await refresh()
+  const refreshed = refresh().catch((error: unknown) => logger.error('references-not-read', error))
+  await Promise.race([refreshed, clock.sleep(REFERENCE_PATIENCE_MS, signal)])
   void (async () => {
     while (!signal.aborted) {
-      await clock.sleep(PROFILE_REFRESH_MS, signal)
-      await refresh().catch((error: unknown) => logger.error('profiles-not-read', error))
+      await clock.sleep(REFERENCE_REFRESH_MS, signal)
+      await refresh().catch((error: unknown) => logger.error('references-not-read', error))
     }
   })()
-  return () => [...current.values()]
+  return { reference: (table) => tables.get(table)?.content }
 }
 
 /** Of what the roles of this process need, and no more: a door does not fail for want of a database. */

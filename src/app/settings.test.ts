@@ -44,6 +44,8 @@ describe('settings', () => {
       port: 8080,
       databaseUrl: null,
       reference: null,
+      s3Endpoint: null,
+      awsRegion: 'us-east-1',
       adminToken: null,
       publicUrl: null,
       logLevel: 'info',
@@ -76,6 +78,8 @@ describe('settings', () => {
   void accepted('DATABASE_URL', 'postgres://u:p@h:1/n', 'databaseUrl', 'postgres://u:p@h:1/n')
   void accepted('DATABASE_URL', 'postgresql:///n', 'databaseUrl', 'postgresql:///n')
   void accepted('REFERENCE', '/etc/tables', 'reference', '/etc/tables')
+  void accepted('REFERENCE', 's3://bucket/tables', 'reference', 's3://bucket/tables')
+  void accepted('S3_ENDPOINT', 'http://s3:9000', 's3Endpoint', 'http://s3:9000')
   void accepted('ADMIN_TOKEN', TOKEN, 'adminToken', TOKEN)
   void accepted('PUBLIC_URL', 'https://cold.example/', 'publicUrl', 'https://cold.example')
   void accepted('LOG_LEVEL', 'debug', 'logLevel', 'debug')
@@ -110,7 +114,9 @@ describe('settings', () => {
   void refused('PARTITIONS', '257', /from 1 to 256/)
   void refused('DATABASE_URL', 'localhost:5432', /postgres:\/\/user@host/)
   void refused('DATABASE_URL', 'mysql://u:secret@h/n', /postgres:\/\/user@host/)
-  void refused('REFERENCE', 's3://bucket/tables', /not be a bucket|cannot be a bucket/)
+  void refused('REFERENCE', 's3://', /must be a folder or s3:/)
+  void refused('S3_ENDPOINT', 'here', /http or https/)
+  void refused('AWS_REGION', 'Frankfurt am Main', /region such as/)
   void refused(
     'ADMIN_TOKEN',
     TOKEN.slice(1),

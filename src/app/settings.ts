@@ -12,7 +12,10 @@ export interface Settings {
   readonly port: number
   readonly dataDir: string
   readonly databaseUrl: string | null
+  /** A folder, or `s3://bucket/prefix`. */
   readonly reference: string | null
+  readonly s3Endpoint: string | null
+  readonly awsRegion: string
   readonly adminToken: string | null
   readonly publicUrl: string | null
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
@@ -39,6 +42,7 @@ interface Setting<T> {
 
 export const ADMIN_TOKEN_LENGTH = 32
 export const MAX_PARTITIONS = 256
+const BUCKET_PLACE = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[^?#]*)?$/
 /** What Kafka takes. */
 const TOPIC_NAME = /^[A-Za-z0-9._-]{1,249}$/
 
@@ -47,6 +51,8 @@ const settings = {
   DATA_DIR: { fallback: '.outrider', read: folder },
   DATABASE_URL: { fallback: null, read: databaseUrl },
   REFERENCE: { fallback: null, read: referencePlace },
+  S3_ENDPOINT: { fallback: null, read: webAddress },
+  AWS_REGION: { fallback: 'us-east-1', read: awsRegion },
   ADMIN_TOKEN: { fallback: null, read: adminToken },
   PUBLIC_URL: { fallback: null, read: webAddress },
   LOG_LEVEL: { fallback: 'info', read: oneOf('debug', 'info', 'warn', 'error') },
@@ -73,8 +79,6 @@ const settings = {
 const NOT_YET = new Set([
   'SCHEMA_REGISTRY_URL',
   'DYNAMODB_ENDPOINT',
-  'AWS_REGION',
-  'S3_ENDPOINT',
   'SMTP_URL',
   'MAIL_FROM',
   'MQTT_PORT',
@@ -141,7 +145,12 @@ export async function loadSettings(sources: SettingSources): Promise<Settings> {
     port: value('PORT'),
     dataDir: resolve(sources.directory, value('DATA_DIR')),
     databaseUrl: value('DATABASE_URL'),
-    reference: reference === null ? null : resolve(sources.directory, reference),
+    reference:
+      reference === null || reference.startsWith('s3://')
+        ? reference
+        : resolve(sources.directory, reference),
+    s3Endpoint: value('S3_ENDPOINT'),
+    awsRegion: value('AWS_REGION'),
     adminToken: value('ADMIN_TOKEN'),
     publicUrl: value('PUBLIC_URL'),
     logLevel: value('LOG_LEVEL'),
@@ -282,8 +291,13 @@ function webAddress(value: string): string {
 }
 
 function referencePlace(value: string): string {
-  if (!value.startsWith('s3://')) return value
-  throw new Error('cannot be a bucket in this version yet; name a folder')
+  if (!value.startsWith('s3://') || BUCKET_PLACE.test(value)) return value
+  throw new Error(`must be a folder or s3://bucket/prefix; found "${value}"`)
+}
+
+function awsRegion(value: string): string {
+  if (/^[a-z0-9-]{1,50}$/.test(value)) return value
+  throw new Error(`must be the name of a region such as eu-central-1; found "${value}"`)
 }
 
 /** Its value is never repeated in a message. */

@@ -21,6 +21,8 @@ export const REPORT_STALE_MS: DurationMs = 5 * SECOND_MS
 export interface TaskThreadsOptions {
   readonly threads: number
   readonly settings: Settings
+  /** Simulated fleets run in this program. */
+  readonly simulated: boolean
   readonly database: DatabaseAddress
   readonly views: ViewPublisher
   readonly clock: Clock
@@ -114,9 +116,16 @@ async function runThread(
     readonly onReport: (report: TaskReport) => void
   },
 ): Promise<void> {
-  const { settings, database, views, clock, logger, threads } = options
+  const { settings, simulated, database, views, clock, logger, threads } = options
   const { port1, port2 } = new MessageChannel()
-  const data: TaskThreadData = { thread: index, threads, settings, database, viewPort: port2 }
+  const data: TaskThreadData = {
+    thread: index,
+    threads,
+    settings,
+    simulated,
+    database,
+    viewPort: port2,
+  }
   const worker = new Worker(new URL('./tasks-worker.ts', import.meta.url), {
     workerData: data,
     transferList: [port2],

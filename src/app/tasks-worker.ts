@@ -1,6 +1,5 @@
 // A thread of its own for tasks, so that a slow query or page never delays a warning.
 
-import { join } from 'node:path'
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
 import { systemClock } from '../adapters/clock/system-clock.ts'
 import { createPinoLogger } from '../adapters/logger/pino-logger.ts'
@@ -8,7 +7,6 @@ import { createCheckpointStore } from '../adapters/postgres/checkpoint-store.ts'
 import { connectDatabase } from '../adapters/postgres/database.ts'
 import { createReferenceStore } from '../adapters/postgres/reference-store.ts'
 import { registeredTables } from '../adapters/postgres/rule-store.ts'
-import { folderReferenceSource } from '../adapters/reference/folder-source.ts'
 import { createViewPublisherPort } from '../adapters/views/view-publisher-port.ts'
 import { assert } from '../kernel/errors.ts'
 import type { DurationMs } from '../kernel/time.ts'
@@ -21,6 +19,7 @@ import { ReferenceTables } from '../streams/shared-feeds.ts'
 import { TaskHost } from '../streams/task-host.ts'
 import { alertMessage } from './alert-message.ts'
 import { openAssignment, openLog } from './open-log.ts'
+import { openReferenceSource } from './reference-source.ts'
 import { reportingObserver } from './task-observer.ts'
 import type { FromTaskThread, TaskThreadData, ToTaskThread } from './thread-protocol.ts'
 import { ALERTS_TOPIC, allPipelines, checkReference, topicName } from './topics.ts'
@@ -62,7 +61,7 @@ async function runTasks(main: MessagePort, data: TaskThreadData): Promise<void> 
     speedLayer: withAlertsTopic(viewPort, log, topicName(settings, ALERTS_TOPIC)),
     references,
     referenceSource: together(
-      folderReferenceSource(settings.reference ?? join(settings.dataDir, 'reference')),
+      openReferenceSource(data),
       registeredTables(database, RULE_TABLE_PREFIX),
     ),
     checkReference,

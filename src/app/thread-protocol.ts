@@ -12,6 +12,8 @@ export interface TaskThreadData {
   readonly thread: number
   readonly threads: number
   readonly settings: Settings
+  /** Simulated fleets run in this program. */
+  readonly simulated: boolean
   readonly database: DatabaseAddress
   readonly viewPort: MessagePort
 }

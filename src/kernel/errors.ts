@@ -14,6 +14,7 @@ export type PlatformErrorCode =
   | 'log-unavailable'
   | 'not-found'
   | 'port-in-use'
+  | 'reference-unavailable'
   | 'server-failed'
   | 'state-format'
   | 'views-unavailable'

@@ -18,6 +18,8 @@ import type { AnyPipeline } from './pipeline.ts'
 import type { ReferenceTables } from './shared-feeds.ts'
 import { type TaskObserver, TaskRunner, type TaskStatus } from './task-runner.ts'
 
+/** Tasks begin with the tables that they had where the source does not answer for so long. */
+export const REFERENCE_PATIENCE_MS: DurationMs = 30 * SECOND_MS
 const FIRST_RESTART_MS: DurationMs = 200
 const LONGEST_RESTART_MS: DurationMs = 30 * SECOND_MS
 const REFERENCE_INTERVAL_MS: DurationMs = 5 * SECOND_MS
@@ -83,7 +85,7 @@ export class TaskHost {
   /** Runs until aborted; then every task commits what it processed. */
   async run(signal: AbortSignal): Promise<void> {
     await this.#retrying('archive', signal, () => this.#ensureArchives())
-    await this.#retrying('references', signal, () => this.#refreshReferences())
+    await this.#firstReferences(signal)
     const { assignment } = this.#options
     await Promise.all([
       assignment.run((assigned) => this.#take(assigned), signal),
@@ -92,6 +94,18 @@ export class TaskHost {
       this.#every(RETENTION_INTERVAL_MS, 'retention', signal, () => this.#retain()),
       this.#every(MIRROR_INTERVAL_MS, 'mirror', signal, () => assignment.mirror(this.#progress())),
     ])
+  }
+
+  async #firstReferences(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options
+    const enough = new AbortController()
+    const stop = AbortSignal.any([signal, enough.signal])
+    const read = this.#retrying('references', stop, () => this.#refreshReferences())
+    const done = new AbortController()
+    await Promise.race([read, clock.sleep(REFERENCE_PATIENCE_MS, done.signal)])
+    done.abort()
+    enough.abort()
+    await read
   }
 
   #runners(): readonly TaskRunner[] {

@@ -28,6 +28,8 @@ export const VIEW_BATCH_KEYS = 100
 /** With so many records since they were put last, the task is busy: views wait longer, so that events need not. */
 export const BUSY_RECORDS = 200
 export const BUSY_VIEW_INTERVAL_MS: DurationMs = 250
+/** Open windows are shown this often while something changes in them. */
+export const OPEN_WINDOWS_INTERVAL_MS: DurationMs = SECOND_MS
 /** What the speed layer did not take waits so long. */
 export const SPEED_RETRY_MS: DurationMs = SECOND_MS
 /** Alerts that wait to be told again; beyond it the oldest are only in the database. */
@@ -88,6 +90,9 @@ export class TaskRunner {
   #queue: CommitQueue | null = null
   #viewsPutMs: DurationMs = 0
   #recordsSinceViews = 0
+  #windowsShownMs: DurationMs = 0
+  /** Next offset at which open windows were shown. */
+  #windowsShownAt = -1
   #snapshotAtMs: DurationMs = 0
   #snapshotCostMs: DurationMs = 0
   #recordsSinceSnapshot = 0
@@ -203,6 +208,7 @@ export class TaskRunner {
     this.#publishUntold()
     this.#recordsSinceViews += batch.records.length
     this.#putViews()
+    this.#showOpenWindows()
     this.#snapshotWhenDue(queue)
     // Other tasks, the database and the doors get their turn between two batches.
     if (!idle) await clock.sleep(0)
@@ -291,6 +297,20 @@ export class TaskRunner {
       observer.publishFailed(this.id, error)
       this.#task.showAgain(entries)
       this.#viewsPutMs = clock.monotonicMs() + SPEED_RETRY_MS
+    })
+  }
+
+  #showOpenWindows(): void {
+    const { clock, speedLayer, observer, pipeline } = this.#options
+    const { nextOffset } = this.#task
+    if (pipeline.windows.length === 0 || nextOffset === this.#windowsShownAt) return
+    const nowMs = clock.monotonicMs()
+    if (nowMs - this.#windowsShownMs < OPEN_WINDOWS_INTERVAL_MS) return
+    this.#windowsShownMs = nowMs
+    this.#windowsShownAt = nextOffset
+    speedLayer.put(this.#task.openWindowEntries()).catch((error: unknown) => {
+      observer.publishFailed(this.id, error)
+      this.#windowsShownAt = -1
     })
   }
 

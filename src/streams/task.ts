@@ -40,6 +40,7 @@ import {
   type TailEvent,
   tailIndex,
 } from './key-slot.ts'
+import { openWindowEntries } from './open-windows.ts'
 import type { Pipeline, Silence } from './pipeline.ts'
 import { RecentIds } from './recent-ids.ts'
 import { SilenceQueue } from './silence-queue.ts'
@@ -266,6 +267,16 @@ export class Task<E extends StreamEvent, S> {
   /** Windows that are not final yet, and the newest that are, as far as this partition knows. */
   openWindows(): readonly WindowResult[] {
     return this.#windows.open()
+  }
+
+  /** The same as entries of the live view. */
+  openWindowEntries(): readonly ViewEntry[] {
+    const version = {
+      partition: this.partition,
+      offset: this.#nextOffset,
+      clockMs: Math.max(0, this.#arrivalClockMs),
+    }
+    return openWindowEntries(this.pipeline.name, version, this.openWindows())
   }
 
   /** State of all keys changed since the last call, as it is after every event below `nextOffset`. */

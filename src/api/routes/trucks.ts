@@ -10,13 +10,11 @@ import {
 import { gapLimitMs } from '../../domains/cold-chain/report.ts'
 import { seriesBuilder } from '../../domains/cold-chain/series.ts'
 import { DAY_MS } from '../../kernel/time.ts'
-import { UNHANDLED } from '../../ports/alert.ts'
-import type { ViewEntry } from '../../ports/views.ts'
 import { principalOf } from '../access.ts'
-import { type AlertDocument, alertDocument, alertSchema } from '../alert-json.ts'
-import { openAlertsOf } from '../alert-queries.ts'
+import { alertSchema } from '../alert-json.ts'
 import type { ApiContext } from '../context.ts'
 import { decodeCursor, encodeCursor, pageOf } from '../cursor.ts'
+import { openAlertsAbout } from '../entity-alerts.ts'
 import { HttpProblem } from '../problems.ts'
 import {
   DEFAULT_LIMIT,
@@ -198,23 +196,6 @@ export function truckRoutes(app: FastifyInstance, { options, heavyReads }: ApiCo
       })
     },
   )
-}
-
-/** From the record where it answers, else from the live feed: a page about a truck never fails for that. */
-async function openAlertsAbout(
-  { database, views, logger }: ApiContext['options'],
-  { key, tenantId }: ViewEntry,
-): Promise<readonly AlertDocument[]> {
-  const live = (await views.openAlerts(tenantId)).filter((alert) => alert.entityId === key)
-  const recorded = await openAlertsOf(database, { entityId: key, tenantId }).catch(
-    (error: unknown) => {
-      logger.error('truck-alerts', error, { truckId: key })
-      return []
-    },
-  )
-  const known = new Set(recorded.map((alert) => alert.id))
-  const unrecorded = live.filter((alert) => !known.has(alert.id))
-  return [...unrecorded.map((alert) => alertDocument(alert, UNHANDLED)), ...recorded]
 }
 
 function noTruck(id: string): HttpProblem {

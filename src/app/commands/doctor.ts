@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import { systemClock } from '../../adapters/clock/system-clock.ts'
 import { lockDataDir } from '../../adapters/data-dir/data-dir-lock.ts'
-import { folderReferenceSource } from '../../adapters/reference/folder-source.ts'
 import { PlatformError } from '../../kernel/errors.ts'
 import {
   carryOut,
@@ -18,6 +17,7 @@ import {
   problemText,
 } from '../command-line.ts'
 import { openInspection } from '../inspection.ts'
+import { openReferenceSource } from '../reference-source.ts'
 import { missingForRoles } from '../role-needs.ts'
 import type { Settings } from '../settings.ts'
 import { checkReference } from '../topics.ts'
@@ -166,13 +166,17 @@ function portProblem(number: number, running: boolean, error: NodeJS.ErrnoExcept
 }
 
 async function references(settings: Settings): Promise<readonly Finding[]> {
-  const folder = settings.reference ?? join(settings.dataDir, 'reference')
-  if (!existsSync(folder)) {
+  const place = settings.reference ?? join(settings.dataDir, 'reference')
+  if (!place.startsWith('s3://') && !existsSync(place)) {
     if (settings.reference === null) return []
-    const message = `${folder} does not exist; the built-in tables are in force.`
+    const message = `${place} does not exist; the built-in tables are in force.`
     return [{ part: 'reference data', state: 'warning', message }]
   }
-  const { documents, problems } = await folderReferenceSource(folder).load()
+  const read = await openReferenceSource({ settings, simulated: false })
+    .load()
+    .catch((error: unknown) => (error instanceof Error ? error.message : String(error)))
+  if (typeof read === 'string') return [{ part: 'reference data', state: 'failed', message: read }]
+  const { documents, problems } = read
   const wrong = documents.flatMap(({ name, content }) => {
     const problem = checkReference(name, content)
     return problem === undefined ? [] : [{ name, message: problem }]

@@ -52,7 +52,7 @@ async function start(flags: StartFlags): Promise<number> {
   const seed = wholeNumber('--seed', flags.seed ?? '1')
   const logger = createPinoLogger({ level: settings.logLevel })
   const stop = stopSignal()
-  const platform = await openPlatform({ settings, logger })
+  const platform = await openPlatform({ settings, logger, simulated: flags.simulate })
   const closers = [() => platform.close()]
   try {
     const serving = await serve(platform)

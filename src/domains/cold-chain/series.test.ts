@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import fc from 'fast-check'
+import type { Channel } from '../min-max-channel.ts'
 import type { StoredReading } from './queries.ts'
-import { type Channel, seriesBuilder } from './series.ts'
+import { seriesBuilder } from './series.ts'
 
 const HOUR_MS = 3_600_000
 const GAP_MS = 60_000

@@ -29,7 +29,8 @@ export interface VehicleState {
 
 const fleetOf = fleetJoin()
 
-function profileOf(vehicleId: string, tables: ReferenceReader): VehicleProfile {
+/** What reference tables say of a vehicle, in the version that `tables` gives. */
+export function profileOf(vehicleId: string, tables: ReferenceReader): VehicleProfile {
   const fleet = fleetOf({
     vehicles: tables.reference(VEHICLES_TABLE),
     models: tables.reference(MODELS_TABLE),
@@ -57,6 +58,9 @@ const slidingFigures: WindowDefinition<VehicleTelemetry> = {
     },
   },
 }
+
+/** What is computed; the first is what is shown unless asked for another. */
+export const vehicleWindows: readonly WindowDefinition<VehicleTelemetry>[] = [slidingFigures]
 
 /** The pipeline with other rules than the built-in ones, for trying them over history. */
 export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemetry, VehicleState> {
@@ -96,7 +100,7 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
     openEpisodes: (state) => openEpisodesOf(state.runs),
     silences: [],
     rules: pipelineRules<VehicleState>(rules, { runs: ({ runs }) => runs }),
-    windows: [slidingFigures],
+    windows: vehicleWindows,
     broadcasts: [],
     view: {
       name: VEHICLE_VIEW,

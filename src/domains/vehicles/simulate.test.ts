@@ -1,4 +1,5 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
+import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { seededRandom } from '../../adapters/random/seeded-random.ts'
 import { HOUR_MS, SECOND_MS } from '../../kernel/time.ts'
@@ -6,8 +7,15 @@ import { FAULTS } from '../faults.ts'
 import type { SimulationOptions } from '../simulation.ts'
 import { type VehicleTelemetry, vehicleTelemetry } from './events.ts'
 import { DEFAULT_GEARS, expectedGear } from './gears.ts'
-import { checkColors, checkModels, checkVehicles } from './reference.ts'
-import { simulateVehicles } from './simulate.ts'
+import {
+  COLORS_TABLE,
+  checkColors,
+  checkModels,
+  checkVehicles,
+  MODELS_TABLE,
+  VEHICLES_TABLE,
+} from './reference.ts'
+import { EXAMPLE_VEHICLES, simulateVehicles } from './simulate.ts'
 import { exampleTables, modelOf } from './world/fleet.ts'
 
 const START_MS = Date.UTC(2026, 2, 2, 6)
@@ -83,8 +91,15 @@ test('broken lines are refused, all but a clock in 2099', () => {
   equal(lines.length - refused.length - future.length, 100 * 201 - (100 - 1))
 })
 
-test('the example tables are well-formed and list most of the fleet', () => {
-  const { vehicles, models, colors } = exampleTables(1_000)
+test('the example tables are well-formed, list most of the fleet, and are those that are shipped', () => {
+  const { vehicles, models, colors } = exampleTables(EXAMPLE_VEHICLES)
+  const shipped = (name: string): unknown =>
+    JSON.parse(
+      readFileSync(new URL(`../../../examples/reference/${name}.json`, import.meta.url), 'utf8'),
+    )
+  deepEqual(shipped(VEHICLES_TABLE), vehicles)
+  deepEqual(shipped(MODELS_TABLE), models)
+  deepEqual(shipped(COLORS_TABLE), colors)
   deepEqual(
     [checkVehicles(vehicles), checkModels(models), checkColors(colors)],
     [undefined, undefined, undefined],
