@@ -15,6 +15,7 @@ import type { Alert } from '../ports/alert.ts'
 import type { CheckpointStore } from '../ports/checkpoint-store.ts'
 import type { Log } from '../ports/log.ts'
 import type { ViewEntry } from '../ports/views.ts'
+import { OPEN_WINDOWS_VIEW, openWindowsOf } from './open-windows.ts'
 import { ReferenceTables } from './shared-feeds.ts'
 import {
   BUSY_RECORDS,
@@ -44,6 +45,7 @@ function deployment() {
   const references = new ReferenceTables(referenceStore)
   const told: { readonly atMs: number; readonly alert: Alert }[] = []
   const shown: ViewEntry[] = []
+  const openWindows: ViewEntry[] = []
   const publishFailures: unknown[] = []
   const start = (
     partition: number,
@@ -69,7 +71,8 @@ function deployment() {
             failPut = false
             throw new PlatformError('views-unavailable', 'No.', { retry: 'later' })
           }
-          shown.push(...entries)
+          openWindows.push(...entries.filter(({ view }) => view === OPEN_WINDOWS_VIEW))
+          shown.push(...entries.filter(({ view }) => view !== OPEN_WINDOWS_VIEW))
         },
         async publishAlerts(alerts) {
           if (failTell) {
@@ -106,7 +109,7 @@ function deployment() {
   const during = <T>(work: () => Promise<T>): Promise<T> => clock.run(work(), LIMIT_MS)
   return {
     ...{ clock, disk, database, references, start, send, task, during, told, shown },
-    publishFailures,
+    ...{ publishFailures, openWindows },
   }
 }
 
@@ -420,6 +423,24 @@ test('views of a busy task wait longer, and show the last state all the same', a
     assert.ok(puts <= (rounds * VIEW_INTERVAL_MS) / BUSY_VIEW_INTERVAL_MS + 1, `${puts} puts`)
     await world.clock.sleep(SECOND_MS)
     assert.equal(world.shown.at(-1)?.version.offset, rounds * BUSY_RECORDS - 1)
+    stop()
+    await ended
+  })
+})
+
+test('open windows are shown once a second while something changes in them', async () => {
+  const world = deployment()
+  await world.during(async () => {
+    const { ended, stop } = world.start(0)
+    for (let second = 0; second < 5; second++) {
+      world.send(0, 'p0', 10)
+      await world.clock.sleep(SECOND_MS)
+    }
+    await world.clock.sleep(10 * SECOND_MS)
+    const shown = world.openWindows
+    assert.ok(shown.length >= 3 && shown.length <= 6, `${shown.length} times`)
+    const [open] = openWindowsOf(shown.at(-1) ?? { json: null })
+    assert.deepEqual([open?.final, open?.values.events], [false, 5])
     stop()
     await ended
   })
