@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import { atTheEnd, cleanUp } from './clean-up.ts'
 import {
   costOfFleets,
+  costOfJudging,
   type Findings,
   FULL,
   QUICK,
@@ -52,6 +53,7 @@ export async function runBenchmark({ quick, say }: BenchOptions): Promise<BenchR
     })
     await part('door', () => ratesOfDoor(findings, copyRate))
     await part('fleets', () => costOfFleets(findings))
+    await part('vehicles', () => costOfJudging(findings))
     await part('kill', () => timeToRecover(findings))
   } finally {
     await cleanUp()

@@ -11,6 +11,7 @@ import { usageOfTree } from './process-tree.ts'
 import { type Program, runCommand, startProgram } from './program.ts'
 import type { Figure, Goal } from './report.ts'
 import { median, percentile } from './samples.ts'
+import { vehicleCosts } from './vehicle-costs.ts'
 
 export interface Plan {
   readonly copies: number
@@ -296,4 +297,29 @@ export async function timeToRecover(findings: Findings): Promise<void> {
   })
   await verify(findings, dataDir, 'what was killed')
   rmSync(dataDir, { recursive: true, force: true })
+}
+
+/** What enrichment, rules and windows of vehicles cost a task. */
+export async function costOfJudging({ plan, say, add }: Findings): Promise<void> {
+  say('telemetry through the vehicles pipeline, and through a bare one')
+  const { bareEventsPerSecond, eventsPerSecond, ratio } = vehicleCosts(plan.backlogEvents / 4)
+  add({
+    id: 'vehicles.bare',
+    label: 'vehicle telemetry, one task, archived and shown only',
+    value: bareEventsPerSecond,
+    unit: 'events/s',
+  })
+  add({
+    id: 'vehicles.rate',
+    label: '  with enrichment, rules and windows',
+    value: eventsPerSecond,
+    unit: 'events/s',
+  })
+  add({
+    id: 'vehicles.ratio',
+    label: '  of the bare path',
+    value: ratio,
+    unit: '',
+    goal: AT_LEAST(0.8),
+  })
 }

@@ -219,8 +219,10 @@ export class TaskHost {
   async #refreshReferences(): Promise<void> {
     const { references, referenceSource, checkReference, logger } = this.#options
     await references.refresh(referenceSource, checkReference, {
-      referenceChanged: (name, version) => logger.info('reference-changed', { name, version }),
-      referenceProblem: (name, message) => logger.warn('reference-problem', { name, message }),
+      referenceChanged: (name, version) =>
+        logger.info('reference-changed', { table: name, version }),
+      referenceProblem: (name, message) =>
+        logger.warn('reference-problem', { table: name, message }),
     })
   }
 

@@ -73,7 +73,7 @@ export function newCar({ dice, model, road, startMs, failures }: CarSetting): Ca
     model,
     road,
     atPointM,
-    haste: dice.between(0.86, 1.06),
+    haste: dice.between(0.8, 0.985),
     nowMs: startMs,
     alongM: dice.between(0, atPointM.at(-1) ?? 0),
     direction: dice.chance(0.5) ? 1 : -1,
