@@ -23,7 +23,7 @@ const IDLE_RPM = 780
 /** Mean time between two such things in the life of one car. */
 const BETWEEN_STOPS_MS = 4 * MINUTE_MS
 const BETWEEN_RACES_MS = 3 * HOUR_MS
-const BETWEEN_LAZY_GEARS_MS = 2 * HOUR_MS
+const BETWEEN_LAZY_GEARS_MS = HOUR_MS
 const BETWEEN_OVERREVS_MS = 4 * HOUR_MS
 
 export interface Car {
