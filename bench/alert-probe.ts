@@ -11,7 +11,10 @@ const EVENT_END = '\n\n'
 const LAST_WAIT_MS = 10_000
 
 export interface ProbeOrder {
+  /** Where the door is. */
   readonly url: string
+  /** Where the live feed is, if not there. */
+  readonly feedUrl?: string
   /** Part of the trucks' names, so that no two runs share one. */
   readonly name: string
   readonly seconds: number
@@ -31,7 +34,7 @@ export async function probeAlerts(order: ProbeOrder): Promise<ProbeResult> {
   const sentMs = new Map<string, number>()
   const acknowledgedMs = new Map<string, number>()
   const alertedMs = new Map<string, number>()
-  const feed = await openFeed(order.url, (truckId) => {
+  const feed = await openFeed(order.feedUrl ?? order.url, (truckId) => {
     if (!alertedMs.has(truckId)) alertedMs.set(truckId, performance.now())
   })
   const startedMs = performance.now()

@@ -5,6 +5,7 @@ import { chmod } from 'node:fs/promises'
 import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { atTheEnd, cleanUp } from './clean-up.ts'
+import { measureCluster, rateOfEmbedded } from './cluster-parts.ts'
 import {
   costOfFleets,
   costOfJudging,
@@ -19,11 +20,13 @@ import { type BenchReport, type Figure, verdictOf } from './report.ts'
 
 export interface BenchOptions {
   readonly quick: boolean
+  /** Several processes over real servers, instead of the embedded default alone. */
+  readonly cluster: boolean
   readonly say: (text: string) => void
 }
 
 /** A part that fails is a problem of the report; the others are measured all the same. */
-export async function runBenchmark({ quick, say }: BenchOptions): Promise<BenchReport> {
+export async function runBenchmark({ quick, cluster, say }: BenchOptions): Promise<BenchReport> {
   const loadBefore = loadavg()[0] ?? 0
   const startedMs = Date.now()
   const folder = mkdtempSync(join(tmpdir(), 'outrider-bench-'))
@@ -46,15 +49,8 @@ export async function runBenchmark({ quick, say }: BenchOptions): Promise<BenchR
       problems.push(`${name}: ${error instanceof Error ? error.message : String(error)}`)
     }
   }
-  let copyRate = Number.NaN
   try {
-    await part('backlog', async () => {
-      copyRate = (await ratesOfBacklog(findings)).copyRate
-    })
-    await part('door', () => ratesOfDoor(findings, copyRate))
-    await part('fleets', () => costOfFleets(findings))
-    await part('vehicles', () => costOfJudging(findings))
-    await part('kill', () => timeToRecover(findings))
+    await (cluster ? measureAsCluster(findings, part) : measureEmbedded(findings, part))
   } finally {
     await cleanUp()
   }
@@ -72,4 +68,25 @@ export async function runBenchmark({ quick, say }: BenchOptions): Promise<BenchR
     figures: figures.map((figure) => ({ ...figure, verdict: verdictOf(figure) })),
     problems,
   }
+}
+
+type Part = (name: string, work: () => Promise<void>) => Promise<void>
+
+async function measureEmbedded(findings: Findings, part: Part): Promise<void> {
+  let copyRate = Number.NaN
+  await part('backlog', async () => {
+    copyRate = (await ratesOfBacklog(findings)).copyRate
+  })
+  await part('door', () => ratesOfDoor(findings, copyRate))
+  await part('fleets', () => costOfFleets(findings))
+  await part('vehicles', () => costOfJudging(findings))
+  await part('kill', () => timeToRecover(findings))
+}
+
+async function measureAsCluster(findings: Findings, part: Part): Promise<void> {
+  let embeddedRate = Number.NaN
+  await part('embedded', async () => {
+    embeddedRate = await rateOfEmbedded(findings)
+  })
+  await part('cluster', () => measureCluster(findings, embeddedRate))
 }

@@ -18,6 +18,8 @@ export interface LoadOrder {
   readonly rate: number | null
   /** Goes on through refusals and broken connections: the server is killed meanwhile. */
   readonly persistent: boolean
+  /** Where the clock of a fleet that catches up starts; default: as far back as it can come. */
+  readonly startMs?: number
 }
 
 export interface LoadResult {
@@ -72,9 +74,10 @@ interface Batch {
 }
 
 /** A fleet that catches up: its clock starts in the past and runs ahead of ours. */
-function lookingBack({ trucks, seconds }: LoadOrder, nowMs: number): () => Batch | null {
+function lookingBack(order: LoadOrder, nowMs: number): () => Batch | null {
+  const { trucks, seconds } = order
   const expected = 250_000 * seconds
-  const startMs = nowMs - (expected / trucks) * READING_INTERVAL_MS
+  const startMs = order.startMs ?? nowMs - (expected / trucks) * READING_INTERVAL_MS
   const fleet = fleetOf({ trucks, startMs, intervalMs: READING_INTERVAL_MS })
   return () => take(fleet, Number.POSITIVE_INFINITY)
 }

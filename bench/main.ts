@@ -5,7 +5,9 @@ import { runBenchmark } from './benchmark.ts'
 import { cleanUp } from './clean-up.ts'
 import { tableOf } from './report.ts'
 
-const { values } = parseArgs({ options: { quick: { type: 'boolean' }, json: { type: 'boolean' } } })
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean' }, json: { type: 'boolean' }, cluster: { type: 'boolean' } },
+})
 const quick = values.quick === true
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
@@ -16,6 +18,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 
 const report = await runBenchmark({
   quick,
+  cluster: values.cluster === true,
   say: (text) => process.stderr.write(`${text} …\n`),
 })
 if (values.json === true) process.stdout.write(`${JSON.stringify(report)}\n`)

@@ -156,14 +156,14 @@ export function databaseOf(dataDir: string): pg.Pool {
   return pool
 }
 
-async function archivedIn(database: pg.Pool): Promise<number> {
+export async function archivedIn(database: pg.Pool): Promise<number> {
   const { rows } = await database.query<{ events: string | null }>(
     `SELECT sum(next_offset) AS events FROM task WHERE pipeline = 'cold-chain'`,
   )
   return Number(rows[0]?.events ?? 0)
 }
 
-async function untilArchived(database: pg.Pool, events: number): Promise<number> {
+export async function untilArchived(database: pg.Pool, events: number): Promise<number> {
   let reached = -1
   let reachedMs = Date.now()
   for (;;) {

@@ -12,6 +12,7 @@ const BENCHMARK = fileURLToPath(new URL('../../../bench/main.ts', import.meta.ur
 interface BenchFlags {
   readonly quick?: true
   readonly json?: true
+  readonly cluster?: true
 }
 
 export function registerBench(program: Command): void {
@@ -19,12 +20,17 @@ export function registerBench(program: Command): void {
     .command('bench')
     .description('measure speed and memory on this machine: some five minutes, with --quick one')
     .option('--quick', 'smaller loads: a rough picture within a minute')
+    .option(
+      '--cluster',
+      'several processes over Kafka, PostgreSQL and Redis, against the embedded default',
+    )
     .option('--json', 'one JSON document on standard output')
     .action((flags: BenchFlags, command: Command) => carryOut(command, () => bench(flags)))
 }
 
-async function bench({ quick, json }: BenchFlags): Promise<number> {
-  const flags = [...(quick === true ? ['--quick'] : []), ...(json === true ? ['--json'] : [])]
+async function bench({ quick, json, cluster }: BenchFlags): Promise<number> {
+  const given = { quick, json, cluster }
+  const flags = Object.entries(given).flatMap(([name, on]) => (on === true ? [`--${name}`] : []))
   const child = spawn(process.execPath, [BENCHMARK, ...flags], { stdio: 'inherit' })
   // A signal reaches the whole group; the benchmark cleans up, and we wait for it.
   const wait = (): void => undefined

@@ -1,0 +1,180 @@
+// What Outrider does in several processes over Kafka, PostgreSQL and Redis, held against the embedded default
+// in the same run: everything, the load's generator included, on one machine.
+
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import pg from 'pg'
+import { type Cluster, clusterMissing, startCluster } from '../test/cluster/cluster.ts'
+import { probeAlerts } from './alert-probe.ts'
+import { atTheEnd } from './clean-up.ts'
+import { sendLoad } from './load.ts'
+import type { Findings } from './parts.ts'
+import { archivedIn, startProgram, untilArchived } from './program.ts'
+import { percentile } from './samples.ts'
+
+const TRUCKS = 10_000
+const TASK_PROCESSES = [1, 2, 4] as const
+const PROBES_PER_SECOND = 50
+const TAKEOVER_SECONDS = 14
+const KILL_AFTER_MS = 3_000
+const MINUTE_MS = 60_000
+/** Each load's trucks live in a stretch of their own, so that none of their readings are late. */
+const STRETCH_MS = 20 * MINUTE_MS
+
+/** The embedded default through its door; the rate that the cluster is held against. */
+export async function rateOfEmbedded(findings: Findings): Promise<number> {
+  const { folder, plan, say } = findings
+  say('the embedded default through its door')
+  const program = await startProgram({ dataDir: join(folder, 'embedded') })
+  const load = await sendLoad({
+    url: program.url,
+    trucks: TRUCKS,
+    seconds: plan.doorSeconds,
+    rate: null,
+    persistent: false,
+    startMs: stretch(0),
+  })
+  const endMs = await program.untilArchived(load.accepted)
+  await program.stop()
+  const rate = (load.accepted * 1_000) / (endMs - load.firstSentMs)
+  findings.add({
+    id: 'cluster.embedded',
+    label: 'embedded default, archived',
+    value: rate,
+    unit: 'events/s',
+  })
+  return rate
+}
+
+export async function measureCluster(findings: Findings, embeddedRate: number): Promise<void> {
+  const missing = clusterMissing()
+  if (missing !== undefined) throw new Error(`There is no cluster to measure: ${missing}.`)
+  const cluster = await startCluster({
+    brokers: 3,
+    doors: 1,
+    tasks: 1,
+    serve: 1,
+    say: findings.say,
+  })
+  const ended = atTheEnd(() => cluster.stop())
+  const database = new pg.Pool({ connectionString: cluster.postgres.url, max: 1 })
+  database.on('error', () => undefined)
+  try {
+    const rates: number[] = []
+    for (const [turn, processes] of TASK_PROCESSES.entries()) {
+      while (cluster.processes('tasks').length < processes) await cluster.add('tasks')
+      const rate = await rateOf(findings, cluster, { database, turn: turn + 1 })
+      rates.push(rate)
+      findings.add({
+        id: `cluster.rate.${processes}`,
+        label: `${processes} task process${processes === 1 ? '' : 'es'}, archived`,
+        value: rate,
+        unit: 'events/s',
+      })
+    }
+    const best = Math.max(...rates)
+    findings.add({
+      id: 'cluster.ratio',
+      label: '  the best of the embedded default',
+      value: best / embeddedRate,
+      unit: '',
+      goal: { better: 'higher', bar: 0.5 },
+    })
+    await leaveTwo(cluster)
+    await alertsAtHalfLoad(findings, cluster, best / 2)
+    await takeover(findings, cluster)
+  } finally {
+    await database.end()
+    await cluster.stop()
+    ended()
+  }
+}
+
+async function rateOf(
+  { plan, say }: Findings,
+  cluster: Cluster,
+  { database, turn }: { readonly database: pg.Pool; readonly turn: number },
+): Promise<number> {
+  say(`${cluster.processes('tasks').length} task process(es) as fast as they go`)
+  const before = await archivedIn(database)
+  const load = await sendLoad({
+    url: doorOf(cluster),
+    trucks: TRUCKS,
+    seconds: plan.doorSeconds,
+    rate: null,
+    persistent: true,
+    startMs: stretch(turn),
+  })
+  const endMs = await untilArchived(database, before + load.accepted)
+  return (load.accepted * 1_000) / (endMs - load.firstSentMs)
+}
+
+/** Two remain, as in `npm run cluster`. */
+async function leaveTwo(cluster: Cluster): Promise<void> {
+  for (const program of cluster.processes('tasks').slice(2)) await cluster.remove(program, 'stop')
+}
+
+async function alertsAtHalfLoad(findings: Findings, cluster: Cluster, rate: number): Promise<void> {
+  const { plan } = findings
+  findings.say('alerts at half load')
+  const order = { url: doorOf(cluster), trucks: TRUCKS, rate, persistent: true }
+  const load = sendLoad({ ...order, seconds: plan.alertSeconds + 2 })
+  await sleep(1_000)
+  const probe = await probeAlerts({
+    url: doorOf(cluster),
+    feedUrl: serverOf(cluster),
+    name: 'half',
+    seconds: plan.alertSeconds,
+    perSecond: PROBES_PER_SECOND,
+  })
+  await load
+  if (probe.missing > 0) findings.problem(`${probe.missing} alerts at half load never came.`)
+  for (const [share, goal] of [
+    [0.5, undefined],
+    [0.99, { better: 'lower', bar: 50 }],
+  ] as const) {
+    findings.add({
+      id: `cluster.alert.p${share * 100}`,
+      label: `alert after its 202, half load, p${share * 100}`,
+      value: percentile(probe.latenciesMs, share),
+      unit: 'ms',
+      ...(goal === undefined ? {} : { goal }),
+    })
+  }
+}
+
+/** The longest that an alert waits when one of two task processes is killed: its partitions are with the other by then. */
+async function takeover(findings: Findings, cluster: Cluster): Promise<void> {
+  findings.say('killing one of two task processes')
+  const probing = probeAlerts({
+    url: doorOf(cluster),
+    feedUrl: serverOf(cluster),
+    name: 'kill',
+    seconds: TAKEOVER_SECONDS,
+    perSecond: PROBES_PER_SECOND,
+  })
+  await sleep(KILL_AFTER_MS)
+  const [victim] = cluster.processes('tasks')
+  if (victim !== undefined) await cluster.remove(victim, 'kill')
+  const { latenciesMs, missing } = await probing
+  if (missing > 0) findings.problem(`${missing} alerts never came after a process was killed.`)
+  findings.add({
+    id: 'cluster.takeover',
+    label: 'a killed process replaced after',
+    value: Math.max(...latenciesMs) / 1_000,
+    unit: 's',
+    goal: { better: 'lower', bar: 10 },
+  })
+}
+
+function doorOf(cluster: Cluster): string {
+  return cluster.processes('doors')[0]?.address ?? ''
+}
+
+function serverOf(cluster: Cluster): string {
+  return cluster.processes('serve')[0]?.address ?? ''
+}
+
+function stretch(turn: number): number {
+  return Date.now() - (TASK_PROCESSES.length + 2 - turn) * STRETCH_MS
+}
