@@ -58,6 +58,8 @@ async function withServer(
 
 const json = { 'content-type': 'application/json' }
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+const SILENCE_PREVIEW = '{"matchers":[{"name":"rule","operator":"=","value":"x"}]}'
+const SILENCE = `${SILENCE_PREVIEW.slice(0, -1)},"to":"2099-01-01T00:00:00Z","reason":"x"}`
 const ID = '00000000-0000-8000-8000-000000000000'
 
 /** The policy: each route, with what it takes. A route that is missing here fails the test below. */
@@ -109,6 +111,15 @@ const ROUTES: readonly (readonly [string, string, Access, string?])[] = [
   ['DELETE', `/api/v1/alerts/${ID}/false-alarm`, 'operate'],
   ['POST', `/api/v1/alerts/${ID}/comment`, 'operate', '{"text":"x"}'],
   ['POST', '/api/v1/alerts/actions', 'operate', `{"ids":["${ID}"],"action":"resolve"}`],
+  ['GET', '/api/v1/silences', 'read'],
+  ['GET', `/api/v1/silences/${ID}`, 'read'],
+  ['POST', '/api/v1/silences/preview', 'read', SILENCE_PREVIEW],
+  ['POST', '/api/v1/silences', 'operate', SILENCE],
+  ['PUT', `/api/v1/silences/${ID}`, 'operate', SILENCE],
+  ['DELETE', `/api/v1/silences/${ID}`, 'operate'],
+  ['GET', '/api/v1/notifications', 'read'],
+  ['GET', '/api/v1/routing', 'read'],
+  ['POST', '/api/v1/routing/check', 'read', '{"document":""}'],
   ['GET', '/api/v1/dead-letters', 'read'],
   ['POST', '/api/v1/dead-letters/replay', 'administer', `{"ids":["${ID}"]}`],
 ]

@@ -32,6 +32,8 @@ export interface AlertFilter extends OpenRange {
   /** Silenced or inhibited. */
   readonly suppressed: boolean | undefined
   readonly falseAlarm: boolean | undefined
+  /** Named by this notification. */
+  readonly notification: string | undefined
 }
 
 export interface AlertTransition {
@@ -57,6 +59,9 @@ export async function alertPage(
   filter: AlertFilter,
   page: { readonly limit: number; readonly cursor: string | undefined },
 ) {
+  if (filter.notification !== undefined && !isUuid(filter.notification)) {
+    return { items: [], next: null }
+  }
   const conditions = conditionsOf(filter)
   if (page.cursor !== undefined) {
     const [atMs = 0, id = ''] = decodeCursor('alerts', ['number', 'string'], page.cursor)
@@ -91,6 +96,12 @@ function conditionsOf(filter: AlertFilter): Conditions {
   }
   if (filter.falseAlarm !== undefined) {
     conditions.addText(`false_alarm_at is ${filter.falseAlarm ? 'not null' : 'null'}`)
+  }
+  if (filter.notification !== undefined) {
+    conditions.add(
+      'id in (select alert_id from notification_alert where notification_id = $::uuid)',
+      filter.notification,
+    )
   }
   if (filter.fromMs !== undefined) conditions.add('starts_at >= $', new Date(filter.fromMs))
   if (filter.toMs !== undefined) conditions.add('starts_at < $', new Date(filter.toMs))

@@ -12,6 +12,7 @@ export type HttpProblemCode =
   | 'invalid-cursor'
   | 'invalid-request'
   | 'no-readings'
+  | 'limit-reached'
   | 'not-acceptable'
   | 'not-found'
   | 'not-yet-recorded'
@@ -36,6 +37,7 @@ const STATUS: Readonly<Record<HttpProblemCode, { status: number; title: string }
   internal: { status: 500, title: 'Something failed on our side' },
   'invalid-cursor': { status: 400, title: 'The cursor is not valid' },
   'invalid-request': { status: 400, title: 'The request is not valid' },
+  'limit-reached': { status: 409, title: 'There are too many already' },
   'no-readings': { status: 404, title: 'There are no readings' },
   'not-acceptable': { status: 406, title: 'None of the accepted formats is offered' },
   'not-found': { status: 404, title: 'There is no such thing' },

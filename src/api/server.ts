@@ -15,9 +15,11 @@ import { alertRoutes } from './routes/alerts.ts'
 import { coldChainRoutes } from './routes/cold-chain.ts'
 import { historyRoutes } from './routes/history.ts'
 import { liveRoutes } from './routes/live.ts'
+import { notificationRoutes } from './routes/notifications.ts'
 import { operationRoutes } from './routes/operation.ts'
 import { ruleRoutes } from './routes/rules.ts'
 import { sessionRoutes } from './routes/session.ts'
+import { silenceRoutes } from './routes/silences.ts'
 import { tripRoutes } from './routes/trips.ts'
 import { truckRoutes } from './routes/trucks.ts'
 import { vehicleRoutes } from './routes/vehicles.ts'
@@ -81,6 +83,8 @@ function routesOf(context: ApiContext): FastifyPluginAsync {
     liveRoutes(api, context)
     alertRoutes(api, context)
     alertActionRoutes(api, context)
+    silenceRoutes(api, context)
+    notificationRoutes(api, context)
     truckRoutes(api, context)
     vehicleRoutes(api, context)
     coldChainRoutes(api, context)

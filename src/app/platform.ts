@@ -20,6 +20,8 @@ import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { ViewPublisher } from '../ports/views.ts'
+import type { RoutingRunner } from '../workflows/routing/routing-runner.ts'
+import { startAlertRouting } from './alert-routing.ts'
 import { openLog } from './open-log.ts'
 import { type OpenedViews, openViews, refillAlerts } from './open-views.ts'
 import { checkRoles, mayWriteLog, ownsDataDir } from './role-needs.ts'
@@ -51,6 +53,8 @@ export interface Platform {
   readonly views: OpenedViews | null
   readonly tasks: TaskThreads | null
   readonly rules: RuleBook | null
+  /** Null where another process routes alerts. */
+  readonly routing: RoutingRunner | null
   topicStatus(): Promise<readonly TopicStatus[]>
   close(): Promise<void>
 }
@@ -98,7 +102,8 @@ export async function openPlatform({
       )
     }
     let views: OpenedViews | null = null
-    if (roles.has('serve') || roles.has('tasks')) {
+    const tellsFeed = roles.has('work') && settings.views !== 'memory'
+    if (roles.has('serve') || roles.has('tasks') || tellsFeed) {
       const onLost = (): void => {
         if (views !== null && roles.has('tasks')) refillViews(views.publisher)
       }
@@ -147,6 +152,17 @@ export async function openPlatform({
         metrics.countEvents({ topic, result: 'rejected' }, rejected)
       },
     })
+    const routing = roles.has('work')
+      ? startAlertRouting({
+          address,
+          database,
+          views: views?.views ?? null,
+          dataDir: settings.dataDir,
+          clock,
+          logger,
+        })
+      : null
+    if (routing !== null) closers.push(() => routing.stop())
     return {
       settings,
       simulated,
@@ -160,6 +176,7 @@ export async function openPlatform({
       views,
       tasks: running.tasks,
       rules,
+      routing,
       topicStatus: createTopicStatus({ log, database, settings, tasks: running.tasks, metrics }),
       close,
     }

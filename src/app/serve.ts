@@ -93,6 +93,7 @@ async function createApp(
     ruleDesk: createRuleDesk(platform, rules),
     profiles: () => [...profilesOf(references.reference(PROFILE_TABLE)).values()],
     vehicleProfile: (vehicleId) => profileOf(vehicleId, references),
+    onAlertsHandled: () => platform.routing?.nudge(),
     ...(mayWriteLog(settings)
       ? { replayDeadLetters: (request) => replayDeadLetters(platform, request) }
       : {}),

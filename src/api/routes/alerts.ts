@@ -39,6 +39,9 @@ const alertsQuery = query({
   assignee: Type.Optional(text()),
   suppressed: Type.Optional(Type.Boolean({ description: 'Silenced or inhibited' })),
   falseAlarm: Type.Optional(Type.Boolean()),
+  notification: Type.Optional(
+    Type.String({ maxLength: 40, description: 'Id of one that names it' }),
+  ),
   ...range,
   ...paging,
 })
@@ -142,5 +145,6 @@ function filterOf(tenantId: string, asked: Static<typeof alertsQuery>): AlertFil
     assignee: asked.assignee,
     suppressed: asked.suppressed,
     falseAlarm: asked.falseAlarm,
+    notification: asked.notification,
   }
 }
