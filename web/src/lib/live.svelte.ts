@@ -239,7 +239,16 @@ class LiveFeed {
     const changed: Alert[] = []
     for (const [id, alert] of this.#pendingAlerts) {
       const held = this.alerts.get(id)
-      if (held !== undefined && held.revision > alert.revision) continue
+      // An answer of the API may be older than the feed in what the stream said, and newer in the rest.
+      const isOlder =
+        held !== undefined &&
+        held.revision >= alert.revision &&
+        held.handlingRevision >= alert.handlingRevision
+      if (
+        isOlder &&
+        held.revision + held.handlingRevision > alert.revision + alert.handlingRevision
+      )
+        continue
       // Put back at the end: the map then ends with what changed last.
       this.alerts.delete(id)
       this.alerts.set(id, alert)

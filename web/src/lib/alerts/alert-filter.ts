@@ -3,9 +3,9 @@
 import type { Query } from '$lib/api/client.ts'
 import type { Alert, Severity } from '$lib/api/types.ts'
 import { severities } from '$lib/severity.ts'
-import { byUrgency } from './open-alerts.svelte.ts'
+import { byUrgency, isSuppressed, needsAction } from './open-alerts.svelte.ts'
 
-export type AlertTab = 'waiting' | 'acknowledged' | 'open' | 'resolved' | 'all'
+export type AlertTab = 'waiting' | 'acknowledged' | 'suppressed' | 'open' | 'resolved' | 'all'
 
 interface TabDefinition {
   readonly value: AlertTab
@@ -23,7 +23,7 @@ export const alertTabs: readonly TabDefinition[] = [
   {
     value: 'waiting',
     label: 'Needs action',
-    passes: (alert) => alert.status === 'firing' && alert.acknowledgedAt === null,
+    passes: needsAction,
     query: undefined,
     order: byUrgency,
   },
@@ -31,6 +31,13 @@ export const alertTabs: readonly TabDefinition[] = [
     value: 'acknowledged',
     label: 'Acknowledged',
     passes: (alert) => alert.status !== 'resolved' && alert.acknowledgedAt !== null,
+    query: undefined,
+    order: byUrgency,
+  },
+  {
+    value: 'suppressed',
+    label: 'Silenced',
+    passes: (alert) => alert.status !== 'resolved' && isSuppressed(alert),
     query: undefined,
     order: byUrgency,
   },

@@ -12,16 +12,24 @@ export function byUrgency(a: Alert, b: Alert): number {
   )
 }
 
+/** Silenced, or hidden by another alert. */
+export function isSuppressed(alert: Alert): boolean {
+  return alert.silencedBy.length > 0 || alert.inhibitedBy.length > 0
+}
+
+/** Firing, heard, and nobody has taken it. */
+export function needsAction(alert: Alert): boolean {
+  return alert.status === 'firing' && alert.acknowledgedAt === null && !isSuppressed(alert)
+}
+
 /** Firing and nobody has taken it. Reactive. */
 export function needingAction(): Alert[] {
-  return matching((alert) => alert.status === 'firing' && alert.acknowledgedAt === null).sort(
-    byUrgency,
-  )
+  return matching(needsAction).sort(byUrgency)
 }
 
 /** Reactive. */
 export function openAlertCount(): number {
-  return matching((alert) => alert.status === 'firing' && alert.acknowledgedAt === null).length
+  return matching(needsAction).length
 }
 
 /** Alerts that the feed holds and that pass. Reactive. */

@@ -46,6 +46,56 @@ export interface Alert {
   readonly acknowledgedAt: Iso | null
   readonly acknowledgedBy: string | null
   readonly assignee: string | null
+  /** What the events say; `status` is resolved too where somebody resolved it. */
+  readonly streamStatus: AlertStatus
+  readonly resolvedAt: Iso | null
+  readonly resolvedBy: string | null
+  readonly falseAlarmAt: Iso | null
+  readonly falseAlarmBy: string | null
+  readonly silencedBy: readonly string[]
+  readonly inhibitedBy: readonly string[]
+  readonly handlingRevision: number
+}
+
+export interface Matcher {
+  readonly name: string
+  readonly operator: '=' | '!=' | '=~' | '!~'
+  readonly value: string
+}
+
+export interface Silence {
+  readonly id: string
+  readonly matchers: readonly Matcher[]
+  readonly from: Iso
+  readonly to: Iso
+  readonly reason: string
+  readonly createdBy: string
+  readonly createdAt: Iso
+  readonly updatedBy: string
+  readonly updatedAt: Iso
+  readonly revision: number
+  readonly state: 'pending' | 'active' | 'ended'
+  /** Open alerts that it keeps quiet now. */
+  readonly silenced: number
+}
+
+export interface AlertNotification {
+  readonly id: string
+  readonly at: Iso
+  readonly kind: 'firing' | 'resolved' | 'repeat' | 'escalation'
+  readonly step: number
+  readonly receiver: string
+  readonly channels: readonly string[]
+  readonly groupLabels: Readonly<Record<string, string>>
+  readonly firing: number
+  readonly resolved: number
+}
+
+export interface RoutingInForce {
+  readonly source: string
+  readonly problem: string | null
+  readonly openGroups: number
+  readonly waitingChanges: number
 }
 
 export interface Transition {
@@ -62,7 +112,19 @@ export interface AlertComment {
   readonly at: Iso
   readonly author: string
   readonly text: string
-  readonly kind: 'comment' | 'acknowledge' | 'unacknowledge' | 'assign'
+  readonly kind:
+    | 'comment'
+    | 'acknowledge'
+    | 'unacknowledge'
+    | 'assign'
+    | 'resolve'
+    | 'reopen'
+    | 'false-alarm'
+    | 'not-false-alarm'
+    | 'silenced'
+    | 'not-silenced'
+    | 'inhibited'
+    | 'not-inhibited'
 }
 
 export interface AlertDetail extends Alert {
