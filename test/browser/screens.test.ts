@@ -64,6 +64,11 @@ const screens: readonly Screen[] = [
     harmless: /Failed to load resource: .* 404/,
   },
   {
+    name: 'trips',
+    path: '/trips?range=400d',
+    ready: (page) => page.getByText('EUR 12.345').first().waitFor(),
+  },
+  {
     name: 'topics',
     path: '/data',
     ready: (page) => page.getByRole('button', { name: 'truck-readings' }).waitFor(),
@@ -129,6 +134,23 @@ async function prepare(t: TestContext): Promise<string> {
       shipmentId: 'S-77',
     })),
   ])
+  const now = Date.now()
+  const trip = {
+    tripId: 'T-1',
+    status: 'completed',
+    recordedAt: now,
+    pickupAt: now - 600_000,
+    dropoffAt: now,
+    distanceKm: 5,
+    fare: '12.345',
+    currency: 'EUR',
+    paymentMethod: 'card',
+  }
+  await fetch(`${address}/api/v1/events/trips`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify([trip, { ...trip, tripId: 'T-2', fare: 500, paymentMethod: 'shells' }]),
+  })
   await fetch(`${address}/api/v1/events/truck-readings`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },

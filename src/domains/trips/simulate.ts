@@ -199,7 +199,7 @@ function lineOf(
     distanceKm: Math.round(km * 1_000) / 1_000,
     fare: (ride.method === 'no-charge' ? 0 : price).toFixed(2),
     currency: 'KES',
-    ...(over && ride.method !== null ? { paymentMethod: ride.method } : {}),
+    ...(ride.method !== null ? { paymentMethod: ride.method } : {}),
     vehicleId: `KDT ${String(driver.number).padStart(3, '0')}`,
     driverId: `driver-${driver.number}`,
   })

@@ -62,6 +62,7 @@ export function formatter(units: Units) {
     speedValue: (kmh: number) => toKm(kmh),
     speedUnit: units.distance === 'mi' ? 'mph' : 'km/h',
     distance,
+    distanceValue: (km: number) => toKm(km),
     distanceUnit: units.distance,
     /** `2–7 °C`, or one-sided. */
     limits(limits: { minC: number | null; maxC: number | null } | null | undefined): string {

@@ -403,3 +403,40 @@ export interface Metric {
   readonly lag: number | null
   readonly streams: number
 }
+
+export interface TripTotals {
+  readonly trips: number
+  readonly revenue: number
+  readonly currency: string | null
+  readonly revenueByCurrency: readonly {
+    readonly currency: string | null
+    readonly revenue: string
+    readonly trips: number
+  }[]
+  readonly averageDistanceKm: number | null
+  readonly byStatus: Readonly<Record<string, number>>
+  readonly byPaymentMethod: Readonly<Record<string, number>>
+}
+
+export interface TripSeries {
+  readonly from: Iso
+  readonly to: Iso
+  readonly bucketS: number
+  readonly items: readonly (TripTotals & { readonly bucketStart: Iso; readonly bucketEnd: Iso })[]
+}
+
+export interface Trip {
+  readonly tripId: string
+  readonly status: string
+  readonly pickupAt: Iso
+  readonly dropoffAt: Iso | null
+  readonly pickupLocation: string | null
+  readonly dropoffLocation: string | null
+  readonly distanceKm: number | null
+  /** Exact decimal. */
+  readonly fare: string | null
+  readonly currency: string | null
+  readonly paymentMethod: string | null
+  readonly paymentMethodOriginal: string | null
+  readonly anomalies: readonly string[]
+}
