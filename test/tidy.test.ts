@@ -15,10 +15,11 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   streams: ['kernel', 'ports'],
   rules: ['kernel', 'ports', 'streams'],
   adapters: ['kernel', 'ports'],
-  domains: ['kernel', 'ports', 'streams', 'rules'],
+  driving: ['kernel', 'ports', 'streams'],
+  domains: ['kernel', 'ports', 'streams', 'rules', 'driving'],
   doors: ['kernel', 'ports', 'streams', 'rules', 'domains'],
   workflows: ['kernel', 'ports', 'streams', 'rules', 'domains'],
-  api: ['kernel', 'ports', 'streams', 'rules', 'domains'],
+  api: ['kernel', 'ports', 'streams', 'rules', 'driving', 'domains'],
   app: ['kernel', 'ports', 'streams', 'rules', 'domains', 'doors', 'workflows', 'api', 'adapters'],
 }
 

@@ -91,6 +91,8 @@ const ROUTES: readonly (readonly [string, string, Access, string?])[] = [
   ['GET', '/api/v1/cold-chain/report?truckId=T-1', 'read'],
   ['GET', '/api/v1/cold-chain/report.csv?truckId=T-1', 'read'],
   ['GET', '/api/v1/cold-chain/report.pdf?truckId=T-1', 'read'],
+  ['GET', '/api/v1/fleet/efficiency', 'read'],
+  ['GET', '/api/v1/fleet/drivers', 'read'],
   ['GET', '/api/v1/vehicles', 'read'],
   ['GET', '/api/v1/vehicles/T-1', 'read'],
   ['GET', '/api/v1/vehicles/windows', 'read'],

@@ -13,6 +13,7 @@ import { createProcessServer } from './process-server.ts'
 import { alertActionRoutes } from './routes/alert-actions.ts'
 import { alertRoutes } from './routes/alerts.ts'
 import { coldChainRoutes } from './routes/cold-chain.ts'
+import { fleetRoutes } from './routes/fleet.ts'
 import { historyRoutes } from './routes/history.ts'
 import { liveRoutes } from './routes/live.ts'
 import { notificationRoutes } from './routes/notifications.ts'
@@ -89,6 +90,7 @@ function routesOf(context: ApiContext): FastifyPluginAsync {
     vehicleRoutes(api, context)
     coldChainRoutes(api, context)
     tripRoutes(api, context)
+    fleetRoutes(api, context)
     historyRoutes(api, context)
     operationRoutes(api, context)
     ruleRoutes(api, context)

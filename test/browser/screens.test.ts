@@ -69,6 +69,11 @@ const screens: readonly Screen[] = [
     ready: (page) => page.getByText('EUR 12.345').first().waitFor(),
   },
   {
+    name: 'fleet',
+    path: '/fleet',
+    ready: (page) => page.getByRole('heading', { name: 'Fleet' }).waitFor(),
+  },
+  {
     name: 'topics',
     path: '/data',
     ready: (page) => page.getByRole('button', { name: 'truck-readings' }).waitFor(),

@@ -7,9 +7,12 @@ import { test } from 'node:test'
 import pg from 'pg'
 import { testPostgres } from '../../../test/postgres-server.ts'
 import { type TruckReading, truckReadings } from '../../domains/cold-chain/events.ts'
+import { tripTable } from '../../domains/trips/trip.ts'
+import { drivingPeriods } from '../../driving/period.ts'
 import { derivedId } from '../../kernel/ids.ts'
 import type { EventFlag } from '../../ports/archive.ts'
 import type { CheckpointStore } from '../../ports/checkpoint-store.ts'
+import type { RowChange } from '../../ports/row-table.ts'
 import { systemClock } from '../clock/system-clock.ts'
 import { createCheckpointStore } from './checkpoint-store.ts'
 
@@ -35,6 +38,34 @@ function withoutMacros(sql: string): string {
       'floor(extract(epoch from $1) / 60) * 60 AS "time"',
     )
     .replaceAll(/\$__timeFilter\((\w+)\)/g, "$1 BETWEEN now() - interval '6 hours' AND now()")
+}
+
+function rowsAt(nowMs: number): readonly RowChange[] {
+  const trip = [
+    'T-1',
+    nowMs,
+    'completed',
+    nowMs - 600_000,
+    nowMs,
+    'A',
+    'B',
+    4.2,
+    '12.345',
+    'EUR',
+    'card',
+  ]
+  const driven = [120, 64, 82, 10.5, 560, 0, 0, 1, 0, 0, 8.5, 1.2, 0, 0]
+  const period = ['truck', 'KDA 123A', nowMs - (nowMs % 600_000), nowMs, ...driven]
+  return [
+    { table: tripTable, tenantId: 'default', key: '["T-1"]', offset: 0, values: trip },
+    {
+      table: drivingPeriods,
+      tenantId: 'default',
+      key: JSON.stringify(period.slice(0, 3)),
+      offset: 0,
+      values: period,
+    },
+  ]
 }
 
 async function writeExamples(store: CheckpointStore): Promise<void> {
@@ -98,7 +129,7 @@ async function writeExamples(store: CheckpointStore): Promise<void> {
       },
     ],
     outbox: [],
-    rows: [],
+    rows: rowsAt(nowMs),
     windows: [
       {
         window: 'vehicles-15m-1m',

@@ -1,7 +1,17 @@
 // Cold chain as the engine runs it: judges temperature and fuel of each truck, feeds the rules, keeps
 // the truck's last state and minutely figures of the fleet.
 
-import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
+import {
+  copyDriving,
+  type Driven,
+  type DrivingSample,
+  type DrivingState,
+  drive,
+  newDriving,
+  putOpenPeriod,
+} from '../../driving/driving.ts'
+import { drivingPeriods } from '../../driving/period.ts'
+import { DAY_MS, type EpochMs, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
 import { copyRuns, openEpisodesOf, type RuleRuns } from '../../rules/rule-set.ts'
 import { liveRules, pipelineRules, type RuleSource } from '../../rules/rule-source.ts'
 import type { Pipeline } from '../../streams/pipeline.ts'
@@ -36,6 +46,7 @@ export interface TruckState {
   /** Range of the profile that the last reading was judged by. */
   limits: { readonly minC: number; readonly maxC: number } | null
   runs: RuleRuns
+  driving: DrivingState
 }
 
 type Profiles = ReadonlyMap<string, GoodsProfile>
@@ -88,15 +99,23 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
   return {
     name: 'cold-chain',
     topic: truckReadings,
-    stateFormat: 1,
+    stateFormat: 2,
     forgetAfterMs: 30 * DAY_MS,
-    newState: () => ({ compartments: [], fuel: newFuel(), last: null, limits: null, runs: [] }),
+    newState: () => ({
+      compartments: [],
+      fuel: newFuel(),
+      last: null,
+      limits: null,
+      runs: [],
+      driving: newDriving(),
+    }),
     copyState: (state) => ({
       compartments: state.compartments.map(copyCompartment),
       fuel: copyFuel(state.fuel),
       last: state.last,
       limits: state.limits,
       runs: copyRuns(state.runs),
+      driving: copyDriving(state.driving),
     }),
     eventFields: ['last'],
     onEvent(state, event, context) {
@@ -131,6 +150,7 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
         .at(context)
         .onEvent(state.runs, { event, derived, last, profile: profile ?? null }, context)
       state.last = event
+      drive(state.driving, drivenTruck(event), drivingSample(event, atMs), context)
       if (state.limits?.minC !== profile?.minC || state.limits?.maxC !== profile?.maxC) {
         state.limits = profile === undefined ? null : { minC: profile.minC, maxC: profile.maxC }
       }
@@ -145,6 +165,10 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
       silenceLabels: ({ last }) =>
         last?.shipmentId == null ? {} : { shipmentId: last.shipmentId },
     }),
+    rows: {
+      tables: [drivingPeriods],
+      open: ({ driving }, _key, put) => putOpenPeriod(driving, put),
+    },
     windows: [fleetMinutes],
     broadcasts: [],
     view: {
@@ -158,6 +182,18 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
 }
 
 export const coldChainPipeline = coldChainPipelineWith(liveRules(coldChainRules))
+
+function drivenTruck({ truckId }: TruckReading): Driven {
+  return { entityType: 'truck', entityId: truckId }
+}
+
+/** A truck says nothing of its engine, its consumption or the limit of the road. */
+function drivingSample(event: TruckReading, atMs: EpochMs): DrivingSample {
+  const { speedKmh, lat, lon, headingDeg, odometerKm, fuelPercent, fuelLitres } = event
+  const unknown = { fuelLph: null, limitKmh: null, engineOn: null }
+  const known = { speedKmh, lat, lon, headingDeg, odometerKm, fuelPercent, fuelLitres }
+  return { atMs, ...known, ...unknown }
+}
 
 function compartmentOf(state: TruckState, zone: string): CompartmentState {
   for (const compartment of state.compartments) if (compartment.zone === zone) return compartment

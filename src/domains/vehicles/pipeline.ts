@@ -1,7 +1,16 @@
 // Vehicles as the engine runs them: joins reference data to each event, derives the expected gear, feeds
 // the rules, keeps the vehicle's last state and sliding figures of every model.
 
-import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
+import {
+  copyDriving,
+  type DrivingSample,
+  type DrivingState,
+  drive,
+  newDriving,
+  putOpenPeriod,
+} from '../../driving/driving.ts'
+import { drivingPeriods } from '../../driving/period.ts'
+import { DAY_MS, type EpochMs, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
 import { copyRuns, openEpisodesOf, type RuleRuns } from '../../rules/rule-set.ts'
 import { liveRules, pipelineRules, type RuleSource } from '../../rules/rule-source.ts'
 import type { Pipeline } from '../../streams/pipeline.ts'
@@ -25,6 +34,7 @@ export interface VehicleState {
   /** As the last event was joined. */
   profile: VehicleProfile | null
   runs: RuleRuns
+  driving: DrivingState
 }
 
 const fleetOf = fleetJoin()
@@ -67,10 +77,15 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
   return {
     name: 'vehicles',
     topic: vehicleTelemetry,
-    stateFormat: 1,
+    stateFormat: 2,
     forgetAfterMs: 30 * DAY_MS,
-    newState: () => ({ last: null, profile: null, runs: [] }),
-    copyState: ({ last, profile, runs }) => ({ last, profile, runs: copyRuns(runs) }),
+    newState: () => ({ last: null, profile: null, runs: [], driving: newDriving() }),
+    copyState: ({ last, profile, runs, driving }) => ({
+      last,
+      profile,
+      runs: copyRuns(runs),
+      driving: copyDriving(driving),
+    }),
     eventFields: ['last'],
     onEvent(state, event, context) {
       const profile = profileOf(event.vehicleId, context)
@@ -93,6 +108,8 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
       rules.at(context).onEvent(state.runs, input, context)
       state.last = event
       state.profile = profile
+      const driven = { entityType: 'vehicle', entityId: event.vehicleId }
+      drive(state.driving, driven, drivingSample(event, context.eventTimeMs), context)
     },
     onTimer() {
       // Vehicles set no timers: their durations are judged at the readings themselves.
@@ -100,6 +117,11 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
     openEpisodes: (state) => openEpisodesOf(state.runs),
     silences: [],
     rules: pipelineRules<VehicleState>(rules, { runs: ({ runs }) => runs }),
+    rows: {
+      tables: [drivingPeriods],
+      open: ({ driving }, _key, put) => putOpenPeriod(driving, put),
+    },
+    windows: [slidingFigures],
     windows: vehicleWindows,
     broadcasts: [],
     view: {
@@ -113,3 +135,15 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
 }
 
 export const vehiclesPipeline = vehiclesPipelineWith(liveRules(vehicleRules))
+
+/** A vehicle that tells its revolutions tells whether its engine runs. */
+function drivingSample(event: VehicleTelemetry, atMs: EpochMs): DrivingSample {
+  const { speedKmh, lat, lon, headingDeg, odometerKm, fuelLph, postedLimitKmh, rpm } = event
+  return {
+    ...{ atMs, speedKmh, lat, lon, headingDeg, odometerKm, fuelLph },
+    fuelPercent: null,
+    fuelLitres: null,
+    limitKmh: postedLimitKmh,
+    engineOn: rpm === null ? null : rpm > 0,
+  }
+}

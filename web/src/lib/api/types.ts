@@ -440,3 +440,38 @@ export interface Trip {
   readonly paymentMethodOriginal: string | null
   readonly anomalies: readonly string[]
 }
+
+export interface FleetReport<T> {
+  readonly from: Iso
+  readonly to: Iso
+  readonly items: readonly T[]
+}
+
+export interface FleetEfficiency {
+  readonly entityType: string
+  readonly entityId: string
+  readonly distanceKm: number
+  readonly fuelUsedLitres: number | null
+  readonly fuelUsedPercent: number | null
+  readonly litresPer100Km: number | null
+  readonly refuelledLitres: number | null
+  readonly stolenLitres: number | null
+  readonly refuelledPercent: number
+  readonly stolenPercent: number
+}
+
+export interface DriverBehaviour {
+  readonly entityType: string
+  readonly entityId: string
+  readonly distanceKm: number
+  readonly drivenS: number
+  readonly idleS: number
+  readonly speedingS: number
+  readonly maxSpeedKmh: number | null
+  readonly harshBraking: number
+  readonly harshAcceleration: number
+  readonly harshCornering: number
+  readonly longestDriveS: number
+  /** 100 is best. */
+  readonly score: number | null
+}

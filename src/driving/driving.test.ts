@@ -1,0 +1,126 @@
+import { deepEqual, equal, ok } from 'node:assert/strict'
+import { test } from 'node:test'
+import type { RowTable } from '../ports/row-table.ts'
+import { type DrivingSample, drive, newDriving, putOpenPeriod } from './driving.ts'
+import type { DrivingPeriod } from './period.ts'
+
+const START_MS = Date.UTC(2026, 0, 31, 8)
+const still: DrivingSample = {
+  atMs: START_MS,
+  speedKmh: 0,
+  lat: null,
+  lon: null,
+  headingDeg: null,
+  odometerKm: null,
+  fuelPercent: null,
+  fuelLitres: null,
+  fuelLph: null,
+  limitKmh: null,
+  engineOn: null,
+}
+
+type Sent = Partial<DrivingSample> & { readonly at: number }
+
+/** Periods of a vehicle that sends these, each at so many seconds. */
+function periodsOf(sent: readonly Sent[]): readonly DrivingPeriod[] {
+  const state = newDriving()
+  const periods: DrivingPeriod[] = []
+  const put = <R>(_table: RowTable<R>, row: R): void => {
+    periods.push({ ...(row as unknown as DrivingPeriod) })
+  }
+  for (const { at, ...rest } of sent) {
+    const sample = { ...still, ...rest, atMs: START_MS + at * 1_000 }
+    drive(state, { entityType: 'truck', entityId: 't' }, sample, { put })
+  }
+  putOpenPeriod(state, put)
+  return periods
+}
+
+const sum = (periods: readonly DrivingPeriod[], of: (period: DrivingPeriod) => number): number =>
+  periods.reduce((total, period) => total + of(period), 0)
+
+test('the way between two readings belongs to the ten minutes of the later one, and is there once', () => {
+  const sent = Array.from({ length: 200 }, (_, index) => ({
+    at: index * 10,
+    speedKmh: 60,
+    odometerKm: 100 + index / 6,
+  }))
+  const periods = periodsOf(sent)
+  deepEqual(
+    periods.map(({ startsAtMs }) => (startsAtMs - START_MS) / 60_000),
+    [0, 10, 20, 30],
+  )
+  ok(Math.abs(sum(periods, ({ distanceKm }) => distanceKm) - 199 / 6) < 1e-9)
+  equal(
+    sum(periods, ({ movingMs }) => movingMs),
+    1_990_000,
+  )
+})
+
+test('a jump of the odometer or of a fix is no way', () => {
+  const jumps: readonly Sent[] = [
+    { at: 0, odometerKm: 10, lat: -1.28, lon: 36.82 },
+    { at: 10, odometerKm: 900, lat: -1.28, lon: 36.82 },
+    { at: 20, odometerKm: 5, lat: 1, lon: 30, speedKmh: 50 },
+  ]
+  equal(
+    sum(periodsOf(jumps), ({ distanceKm }) => distanceKm),
+    0,
+  )
+})
+
+test('harsh are braking, acceleration and corners between fixes that are close', () => {
+  const harsh = (...sent: readonly Sent[]) => {
+    const [period] = periodsOf(sent)
+    return [period?.harshBraking, period?.harshAcceleration, period?.harshCornering]
+  }
+  deepEqual(harsh({ at: 0, speedKmh: 80 }, { at: 2, speedKmh: 40 }), [1, 0, 0])
+  deepEqual(harsh({ at: 0, speedKmh: 80 }, { at: 4, speedKmh: 0 }), [0, 0, 0])
+  deepEqual(harsh({ at: 0, speedKmh: 20 }, { at: 1, speedKmh: 40 }), [0, 1, 0])
+  deepEqual(
+    harsh({ at: 0, speedKmh: 50, headingDeg: 350 }, { at: 2, speedKmh: 50, headingDeg: 50 }),
+    [0, 0, 1],
+  )
+})
+
+/** A tank that is driven down, filled up, driven down, robbed, and driven again; a reading every 30 s. */
+const level = (minute: number): number => {
+  if (minute < 60) return 60 - minute / 6
+  if (minute < 120) return 90 - (minute - 60) / 6
+  if (minute < 130) return 80
+  if (minute < 140) return 65
+  return 65 - (minute - 140) / 6
+}
+
+function tank(noise: (index: number) => number): readonly Sent[] {
+  return Array.from({ length: 400 }, (_, index) => {
+    const minute = index / 2
+    const resting = minute >= 118 && minute < 142
+    const fuelPercent = level(minute) + noise(index)
+    return { at: index * 30, speedKmh: resting ? 0 : 60, fuelPercent, fuelLitres: fuelPercent * 4 }
+  })
+}
+
+test('refuels and thefts are told apart from what was used, and all three fit the level', () => {
+  for (const noise of [() => 0, (index: number) => ((index * 7) % 5) / 4 - 0.5]) {
+    const periods = periodsOf(tank(noise))
+    const used = sum(periods, ({ usedPercent }) => usedPercent ?? 0)
+    const refuelled = sum(periods, ({ refuelledPercent }) => refuelledPercent)
+    const stolen = sum(periods, ({ stolenPercent }) => stolenPercent)
+    ok(Math.abs(refuelled - 40) < 2, `refuelled ${refuelled}`)
+    ok(Math.abs(stolen - 15) < 2, `stolen ${stolen}`)
+    ok(Math.abs(used - 30) < 3, `used ${used}`)
+    const litres = sum(periods, ({ usedLitres }) => usedLitres ?? 0)
+    ok(Math.abs(litres - 4 * used) < 1e-6)
+  }
+})
+
+test('consumption is added up over the time that it lasted', () => {
+  const sent = Array.from({ length: 61 }, (_, index) => ({
+    at: index * 60,
+    speedKmh: 60,
+    fuelLph: 8,
+  }))
+  const litres = sum(periodsOf(sent), ({ consumedLitres }) => consumedLitres ?? 0)
+  ok(Math.abs(litres - 8) < 1e-9)
+})
