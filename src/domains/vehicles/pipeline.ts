@@ -121,7 +121,6 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
       tables: [drivingPeriods],
       open: ({ driving }, _key, put) => putOpenPeriod(driving, put),
     },
-    windows: [slidingFigures],
     windows: vehicleWindows,
     broadcasts: [],
     view: {
