@@ -9,6 +9,7 @@ import { measureCluster, rateOfEmbedded } from './cluster-parts.ts'
 import {
   costOfFleets,
   costOfJudging,
+  costOfRules,
   type Findings,
   FULL,
   QUICK,
@@ -80,6 +81,7 @@ async function measureEmbedded(findings: Findings, part: Part): Promise<void> {
   await part('door', () => ratesOfDoor(findings, copyRate))
   await part('fleets', () => costOfFleets(findings))
   await part('vehicles', () => costOfJudging(findings))
+  await part('rules', () => costOfRules(findings))
   await part('kill', () => timeToRecover(findings))
 }
 

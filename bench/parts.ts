@@ -10,6 +10,7 @@ import { sendLoad } from './load.ts'
 import { usageOfTree } from './process-tree.ts'
 import { type Program, runCommand, startProgram } from './program.ts'
 import type { Figure, Goal } from './report.ts'
+import { measureRuleCost } from './rule-cost.ts'
 import { median, percentile } from './samples.ts'
 import { vehicleCosts } from './vehicle-costs.ts'
 
@@ -261,6 +262,15 @@ async function costOfFleet(
     unit: 'µs',
   })
   return { cpuUs, wallUs }
+}
+
+/** A hundred rules against five, by tasks alone: nothing is read, written or shown to anybody. */
+export async function costOfRules({ plan, add, say }: Findings): Promise<void> {
+  say('the same events with 5 rules and with 100')
+  const { ratio, fewUs, manyUs } = measureRuleCost(Math.round(plan.scaleEvents / 10))
+  add({ id: 'rules.few', label: 'an event with 5 rules', value: fewUs, unit: 'µs' })
+  add({ id: 'rules.many', label: '  with 100', value: manyUs, unit: 'µs' })
+  add({ id: 'rules.ratio', label: '  against 5', value: ratio, unit: '×', goal: AT_MOST(1.5) })
 }
 
 /** The program is killed while events come in, and started again at once. */

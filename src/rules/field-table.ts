@@ -43,6 +43,7 @@ export class FieldTable {
   readonly texts: (string | null)[]
   readonly #slots = new Map<string, Slot>()
   readonly #used = new Map<Root, Slot[]>()
+  #reads: readonly { readonly root: Root; readonly slots: readonly Slot[] }[] = []
 
   constructor(vocabulary: RuleVocabulary) {
     this.vocabulary = vocabulary
@@ -61,12 +62,14 @@ export class FieldTable {
     const slot = this.#slots.get(`${root}.${name}`)
     if (slot === undefined) return undefined
     const used = this.#used.get(root) ?? []
-    if (!used.includes(slot)) this.#used.set(root, [...used, slot])
+    if (used.includes(slot)) return slot
+    this.#used.set(root, [...used, slot])
+    this.#reads = [...this.#used].map(([from, slots]) => ({ root: from, slots }))
     return slot
   }
 
   read(input: RuleInput): void {
-    for (const [root, slots] of this.#used) {
+    for (const { root, slots } of this.#reads) {
       const from = input[root] ?? NOTHING
       for (const slot of slots) {
         const value: unknown = Reflect.get(from, slot.name)

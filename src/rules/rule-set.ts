@@ -7,7 +7,7 @@ import type { FieldValue, Severity } from '../ports/alert.ts'
 import type { Episode } from '../streams/episode.ts'
 import type { KeyContext, Silence } from '../streams/pipeline.ts'
 import { type CompiledRule, compileRule, type RuleProblem } from './compile.ts'
-import { type Condition, FAILS, YES } from './condition.ts'
+import { type Condition, FAILS, NO, type Verdict, YES } from './condition.ts'
 import { type RuleDefinition, render, SEVERITIES } from './definition.ts'
 import { FieldTable, fieldOf, type RuleInput, type RuleVocabulary } from './field-table.ts'
 
@@ -71,6 +71,11 @@ export class RuleSet {
   readonly #judging: readonly CompiledRule[]
   readonly #names: ReadonlySet<string>
   readonly #table: FieldTable
+  readonly #tests: readonly (() => Verdict)[]
+  /** Place among the judging rules, by name. */
+  readonly #places: ReadonlyMap<string, number>
+  readonly #active: Uint8Array
+  #hasActive = false
   readonly #failures = new Map<string, RuleFailure>()
   readonly #trace: RuleTrace | null
 
@@ -90,6 +95,9 @@ export class RuleSet {
     }
     this.#rules = rules
     this.#judging = rules.filter(({ when }) => when !== null)
+    this.#tests = this.#judging.flatMap(({ when }) => (when === null ? [] : [when.test]))
+    this.#places = new Map(this.#judging.map(({ definition }, at) => [definition.name, at]))
+    this.#active = new Uint8Array(this.#judging.length)
     this.#names = new Set(rules.map(({ definition }) => definition.name))
     this.definitions = rules.map(({ definition }) => definition)
     this.problems = problems
@@ -142,11 +150,15 @@ export class RuleSet {
   onEvent(runs: RuleRuns, input: RuleInput, context: KeyContext): void {
     if (this.#judging.length === 0 && this.#trace === null) return
     this.#table.read(input)
-    for (const rule of this.#judging) {
-      const verdict = rule.when?.test()
+    this.#markActive(runs)
+    const judging = this.#judging
+    for (let at = 0; at < judging.length; at++) {
+      const verdict = this.#tests[at]?.()
+      const rule = judging[at]
+      if ((verdict === NO && this.#active[at] === 0) || rule === undefined) continue
       if (verdict === FAILS) this.#noteFailure(rule, context)
       const holding = verdict === YES && (rule.onDuty === null || rule.onDuty(context.eventTimeMs))
-      if (!holding && runs.length === 0) continue
+      if (!holding && this.#active[at] === 0) continue
       const { instanceField } = rule.definition
       const instance =
         instanceField === undefined ? '' : String(fieldOf(input, instanceField) ?? '')
@@ -160,6 +172,16 @@ export class RuleSet {
       else runs.splice(index, 1)
     }
     this.#trace?.(this.#rules, input, context, runs)
+  }
+
+  /** Most rules have nothing going on for a key: they need not be looked for among its runs. */
+  #markActive(runs: RuleRuns): void {
+    if (this.#hasActive) this.#active.fill(0)
+    this.#hasActive = runs.length > 0
+    for (const run of runs) {
+      const at = this.#places.get(run.rule)
+      if (at !== undefined) this.#active[at] = 1
+    }
   }
 
   /** Ends what rules had opened that are no longer in the set. */
