@@ -163,7 +163,7 @@ describe('views in Redis', () => {
       return (await views.get('things', 'a', 'default'))?.version.offset === 500
     })
     t.diagnostic(`caught up ${Math.round(performance.now() - backMs)} ms after the restart`)
-    assert.equal((await views.openAlerts()).length, 1)
+    await until('the alert is seen', async () => (await views.openAlerts()).length === 1)
     assert.equal(publisher.problem(), null)
     await until('the reader is well', () => views.problem() === null)
     assert.equal(lost, 1, 'it came back empty')
