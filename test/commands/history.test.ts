@@ -64,7 +64,7 @@ test('a history of faults is verified, replayed, and meddling with it is noticed
     assert.equal(lines.filter((line) => line.startsWith(TOPIC)).length, 8)
     assert.equal(lines.filter((line) => line.startsWith('dead-letters')).length, 1)
     assert.deepEqual(lines.slice(-2), [
-      '15 partitions without any event',
+      '23 partitions without any event',
       'Clean: every committed event is archived exactly once; 0 on their way.',
     ])
   })
