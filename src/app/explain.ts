@@ -91,6 +91,7 @@ function conditionsOf(rule: CompiledRule): readonly (readonly [string, Condition
   return [
     ...(rule.when === null ? [] : [['when', rule.when] as const]),
     ...(rule.resolveWhen === null ? [] : [['resolveWhen', rule.resolveWhen] as const]),
+    ...(rule.endWhen === null ? [] : [['endWhen', rule.endWhen] as const]),
     ...rule.levels.map(({ severity, when }) => [`severity.${severity}`, when] as const),
   ]
 }

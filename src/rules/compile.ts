@@ -17,6 +17,7 @@ export interface CompiledRule {
   readonly definition: RuleDefinition
   readonly when: Condition | null
   readonly resolveWhen: Condition | null
+  readonly endWhen: Condition | null
   readonly levels: readonly { readonly severity: Severity; readonly when: Condition }[]
   readonly peak: Score | null
   readonly onDuty: ((atMs: number) => boolean) | null
@@ -59,6 +60,7 @@ export function compileRule(
   })
   const when = read(['when'], definition.when, compileCondition)
   const resolveWhen = read(['resolveWhen'], definition.resolveWhen, compileCondition)
+  const endWhen = read(['endWhen'], definition.endWhen, compileCondition)
   const peak = read(['peak'], definition.peak, compileScore)
   problems.push(...contradictions(definition), ...unknownFields(definition, table))
   const { schedule } = definition
@@ -68,11 +70,12 @@ export function compileRule(
   }
   if (problems.length > 0) return { ok: false, error: problems }
   const onDuty = schedule === undefined ? null : compileSchedule(schedule)
-  return { ok: true, value: { definition, when, resolveWhen, levels, peak, onDuty } }
+  return { ok: true, value: { definition, when, resolveWhen, endWhen, levels, peak, onDuty } }
 }
 
 function contradictions(definition: RuleDefinition): readonly RuleProblem[] {
-  const { when, noDataForMs, count, withinMs, forMs, resolveWhen, keepFiringForMs } = definition
+  const { when, noDataForMs, count, withinMs, forMs, resolveWhen, endWhen, keepFiringForMs } =
+    definition
   const found: RuleProblem[] = []
   const say = (path: string, message: string): void => {
     found.push({ path: [path], message })
@@ -92,7 +95,7 @@ function contradictions(definition: RuleDefinition): readonly RuleProblem[] {
     say('for', 'a rule has either "for" or "count"; a count is reached at one event')
   }
   if (when === undefined) {
-    const idle = { for: forMs, count, resolveWhen, keepFiringFor: keepFiringForMs }
+    const idle = { for: forMs, count, resolveWhen, endWhen, keepFiringFor: keepFiringForMs }
     for (const [path, value] of Object.entries(idle)) {
       if (value !== undefined) say(path, 'means nothing without "when"')
     }

@@ -20,6 +20,8 @@ export interface RuleDefinition {
   readonly withinMs?: DurationMs
   /** A condition that ends a firing alert; where absent, `when` not holding does. */
   readonly resolveWhen?: string
+  /** A condition that ends a firing alert at once, though `when` holds: what it is about is finished. */
+  readonly endWhen?: string
   /** The end must have lasted for so long. */
   readonly keepFiringForMs?: DurationMs
   /** Fires where an entity that sent in time sends nothing for so long. */

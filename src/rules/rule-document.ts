@@ -130,6 +130,9 @@ export const ruleDocumentSchema = Type.Object(
     ),
     within: Type.Optional(span('… within this span')),
     resolveWhen: Type.Optional(condition('CEL that ends it; default: when no longer holds')),
+    endWhen: Type.Optional(
+      condition('CEL that ends it even while when holds, such as for what is finished'),
+    ),
     keepFiringFor: Type.Optional(span('The end must have lasted for so long')),
     noDataFor: Type.Optional(span('Fires where an entity sends nothing for so long')),
     severity: severitySchema,
@@ -172,7 +175,7 @@ export function definitionOf(
   document: RuleDocument,
   { version, entityType }: { readonly version: number; readonly entityType: string },
 ): RuleDefinition {
-  const { when, resolveWhen, peak, instanceField, count, schedule, severity } = document
+  const { when, resolveWhen, endWhen, peak, instanceField, count, schedule, severity } = document
   const levels =
     typeof severity === 'string'
       ? []
@@ -193,6 +196,7 @@ export function definitionOf(
     description: document.description ?? '',
     ...(when === undefined ? {} : { when }),
     ...(resolveWhen === undefined ? {} : { resolveWhen }),
+    ...(endWhen === undefined ? {} : { endWhen }),
     ...(peak === undefined ? {} : { peak }),
     ...(instanceField === undefined ? {} : { instanceField }),
     ...(count === undefined ? {} : { count }),

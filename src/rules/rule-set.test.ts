@@ -152,6 +152,19 @@ test('an event that shows both the condition and its end goes on with the alert'
   assert.deepEqual(story(), ['0 opened', '10 changed'])
 })
 
+test('what is finished ends its alert, though the condition still holds', () => {
+  const { warm, story } = watch({ endWhen: 'event.temperatureC > 9.0' })
+  warm(0, 8)
+  warm(10, 9.5)
+  warm(20, 8)
+  warm(30, 6)
+  warm(40, 10)
+  assert.deepEqual(story(), [
+    ...['0 opened', '10 changed', '10 resolved', '20 opened'],
+    ...['30 resolved', '40 opened', '40 resolved'],
+  ])
+})
+
 test('a worse event is told and becomes the peak, an equal one does not', () => {
   const { warm, told } = watch({ peak: 'event.temperatureC' })
   for (const [at, temperatureC] of [8, 9, 9, 8.5, 9.5].entries()) warm(at, temperatureC)

@@ -170,6 +170,7 @@ export class RuleSet {
       else if (run?.episode != null) this.#whileFiring(step, run, run.episode, holding)
       else if (holding) this.#whileHolding(step, run)
       else runs.splice(index, 1)
+      if (rule.endWhen !== null) this.#endFinished(step, rule.endWhen)
     }
     this.#trace?.(this.#rules, input, context, runs)
   }
@@ -281,7 +282,7 @@ export class RuleSet {
   }
 
   #whileFiring(step: Step, run: RuleRun, episode: Episode, holding: boolean): void {
-    const { runs, rule, input, context } = step
+    const { rule, input, context } = step
     const { definition, resolveWhen, onDuty } = rule
     episode.updatedAtMs = context.eventTimeMs
     if (holding) this.#extend(episode, rule, input, context)
@@ -293,8 +294,24 @@ export class RuleSet {
     }
     run.overSinceMs ??= context.eventTimeMs
     if (context.eventTimeMs - run.overSinceMs < (definition.keepFiringForMs ?? 0)) return
+    this.#close(step, run, { episode, endsAtMs: run.overSinceMs })
+  }
+
+  /** What an alert is about may be finished, whatever it was like. */
+  #endFinished(step: Step, endWhen: Condition): void {
+    const { runs, rule, instance, context } = step
+    const run = runs[findRun(runs, rule.definition.name, instance)]
+    if (run?.episode == null || endWhen.test() !== YES) return
+    this.#close(step, run, { episode: run.episode, endsAtMs: context.eventTimeMs })
+  }
+
+  #close(
+    { runs, context }: Step,
+    run: RuleRun,
+    { episode, endsAtMs }: { readonly episode: Episode; readonly endsAtMs: EpochMs },
+  ): void {
     episode.status = 'resolved'
-    episode.endsAtMs = run.overSinceMs
+    episode.endsAtMs = endsAtMs
     // What a rule counted while the last alert ended is counted for the next.
     if (run.hits !== undefined && run.hits.length > 0) {
       run.episode = null

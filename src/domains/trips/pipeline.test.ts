@@ -51,7 +51,11 @@ function checkAnomalies(sent: Omit<Sent, 'at'>, expected: string): void {
   const { alerts } = run({ at: 600, ...sent })
   const [alert] = alerts
   equal(alert?.value.anomalies ?? '', expected)
-  equal(alerts.length, expected === '' ? 0 : 1)
+  // Finished as it is, nobody can mend it: the alert is over with it.
+  deepEqual(
+    alerts.map(({ status }) => status),
+    expected === '' ? [] : ['firing', 'resolved'],
+  )
 }
 
 const at = (seconds: number): number => START_MS + seconds * 1_000
@@ -91,6 +95,24 @@ test('a trip is odd where its times, its speed or its fare are', () => {
   checkAnomalies({ ...usual, distanceKm: 40, fare: 80 }, 'impossible-speed')
   checkAnomalies({ ...usual, fare: 500 }, 'fare-far-off')
   checkAnomalies({ ...usual, fare: '0.5' }, 'fare-far-off')
+})
+
+test('what is odd about a trip under way stays open until the trip is finished, and is told once', () => {
+  const teleport = { dropoffAt: at(600), distanceKm: 900, fare: 20, currency: 'USD' }
+  const { alerts } = run(
+    { at: 60, status: 'in-progress', ...teleport },
+    { at: 600, ...teleport },
+    { at: 610, ...teleport },
+  )
+  deepEqual(
+    alerts.map(({ status, endsAtMs }) => [status, endsAtMs]),
+    [
+      ['firing', null],
+      ['firing', null],
+      ['resolved', at(600)],
+    ],
+  )
+  equal(new Set(alerts.map(({ id }) => id)).size, 1)
 })
 
 test('a fare that takes another back, one that was waived, and one of a canceled trip are not odd', () => {

@@ -29,7 +29,7 @@ export function tripsPipelineWith(rules: RuleSource): Pipeline<TripEvent, TripRu
       const { anomalies, ...judged } = judgeTrip(trip, tariffsOf(context.reference(TARIFF_TABLE)))
       const derived = {
         ...judged,
-        anomalous: anomalies.length > 0,
+        anomalous: anomalies.length > 0 && !isKnownSo(state.row, anomalies),
         anomalies: anomalies.join(', '),
         // For conditions only: money is added up from the exact one.
         fare: trip.fare === null ? null : Number(trip.fare),
@@ -53,6 +53,15 @@ export function tripsPipelineWith(rules: RuleSource): Pipeline<TripEvent, TripRu
       },
     },
   }
+}
+
+/** A finished trip that is told once more, and is odd as it was. */
+function isKnownSo(row: TripRow | null, anomalies: TripRow['anomalies']): boolean {
+  return row !== null && row.trip.status !== 'in-progress' && areSame(row.anomalies, anomalies)
+}
+
+function areSame(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((each) => other.includes(each))
 }
 
 export const tripsPipeline = tripsPipelineWith(liveRules(tripRules))

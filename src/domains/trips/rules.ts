@@ -21,9 +21,10 @@ const documents: readonly RuleDocument[] = [
     name: 'trip-anomaly',
     description:
       'The dropoff is before the pickup, the trip took no time, was faster than 200 km/h on average, or its ' +
-      'fare is five times, or less than a fifth of, what such a trip usually costs.',
+      'fare is five times, or less than a fifth of, what such a trip usually costs. It ends with the trip: ' +
+      'the list of trips keeps what was odd.',
     when: 'derived.anomalous',
-    resolveWhen: '!derived.anomalous',
+    endWhen: "event.status != 'in-progress'",
     severity: 'minor',
     fields: ['anomalies', 'durationS', 'distanceKm', 'speedKmh', 'fare', 'currency', 'usualFare'],
     summary: 'Odd trip: {anomalies}',
@@ -36,7 +37,16 @@ const documents: readonly RuleDocument[] = [
       {
         name: 'a dropoff before the pickup',
         events: [{ at: '600s', ...usual, dropoffAt: '2026-01-31T07:59:00Z' }],
-        alerts: [{ status: 'firing', startsAt: '600s' }],
+        alerts: [{ status: 'resolved', startsAt: '600s', endsAt: '600s' }],
+      },
+      {
+        name: 'odd while it goes on, and over when it is finished, however often that is said',
+        events: [
+          { at: '60s', ...usual, status: 'in-progress', distanceKm: 900 },
+          { at: '600s', ...usual, distanceKm: 900 },
+          { at: '610s', ...usual, distanceKm: 900 },
+        ],
+        alerts: [{ status: 'resolved', startsAt: '60s', endsAt: '600s' }],
       },
     ],
   },

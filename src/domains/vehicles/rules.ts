@@ -90,7 +90,7 @@ const documents: readonly RuleDocument[] = [
     name: 'posted-limit',
     description: 'The vehicle is faster than the limit that its sender knows for the road.',
     when: 'event.speedKmh > event.postedLimitKmh',
-    severity: 'minor',
+    severity: 'info',
     peak: 'derived.overLimitKmh',
     fields: ['speedKmh', 'postedLimitKmh', 'overLimitKmh', 'lat', 'lon'],
     summary: '{speedKmh} km/h where {postedLimitKmh} km/h are allowed',

@@ -1,12 +1,16 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
+import { memoryEncoder } from '../../../test/simulation/memory-encoder.ts'
 import { seededRandom } from '../../adapters/random/seeded-random.ts'
-import { HOUR_MS, SECOND_MS } from '../../kernel/time.ts'
+import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
+import { NO_INPUTS } from '../../streams/batch.ts'
+import { Task } from '../../streams/task.ts'
 import { FAULTS } from '../faults.ts'
 import type { SimulationOptions } from '../simulation.ts'
 import { type VehicleTelemetry, vehicleTelemetry } from './events.ts'
 import { DEFAULT_GEARS, expectedGear } from './gears.ts'
+import { vehiclesPipeline } from './pipeline.ts'
 import {
   COLORS_TABLE,
   checkColors,
@@ -15,7 +19,7 @@ import {
   MODELS_TABLE,
   VEHICLES_TABLE,
 } from './reference.ts'
-import { EXAMPLE_VEHICLES, simulateVehicles } from './simulate.ts'
+import { EXAMPLE_VEHICLES, simulateVehicles, vehicleFleet } from './simulate.ts'
 import { exampleTables, modelOf } from './world/fleet.ts'
 
 const START_MS = Date.UTC(2026, 2, 2, 6)
@@ -72,9 +76,46 @@ test('two hours of cars are driven as cars are, with a few that speed, overrev o
   ok(odd > 0.0003 && odd < 0.05, `${odd} in another gear`)
 })
 
+/** Alerts that the fleet raises, by id. */
+function alertsOf(lines: readonly string[]): ReadonlySet<string> {
+  const task = new Task({
+    pipeline: vehiclesPipeline,
+    topic: vehicleTelemetry.name,
+    partition: 0,
+    encoder: memoryEncoder(vehicleTelemetry.archive),
+  })
+  const { vehicles, models, colors } = exampleTables(EXAMPLE_VEHICLES)
+  const tables = { [VEHICLES_TABLE]: vehicles, [MODELS_TABLE]: models, [COLORS_TABLE]: colors }
+  const references = Object.entries(tables).map(([name, content]) => ({
+    name,
+    version: 1,
+    content,
+  }))
+  task.process([], 0, { ...NO_INPUTS, references })
+  const records = eventsOf(lines).map(({ recordedAtMs, vehicleId }, offset) => ({
+    offset,
+    key: vehicleId,
+    value: Buffer.from(lines[offset] ?? ''),
+    receivedAtMs: recordedAtMs + 200,
+    tenantId: 'default',
+  }))
+  const { alerts } = task.process(records, records.length, NO_INPUTS)
+  return new Set(alerts.map(({ rule, id }) => `${rule} ${id}`))
+}
+
 test('without failures nobody breaks a rule', () => {
-  const events = eventsOf(linesOf({ failures: false, intervalMs: 5_000 }, START_MS + HOUR_MS))
-  ok(events.every(({ speedKmh, rpm }) => (speedKmh ?? 0) <= 120 && (rpm ?? 0) <= 6_000))
+  const lines = linesOf({ failures: false, vehicles: 60 }, START_MS + 20 * MINUTE_MS)
+  deepEqual([...alertsOf(lines)], [])
+})
+
+test('two minutes of the usual fleet raise a handful of alerts: exceptions come first', () => {
+  const { defaultVehicles: vehicles, defaultIntervalMs: intervalMs } = vehicleFleet
+  const counts = [1, 2, 3, 4, 5].map((seed) => {
+    const options = { vehicles, intervalMs, random: seededRandom(seed) }
+    return alertsOf(linesOf(options, START_MS + 2 * MINUTE_MS)).size
+  })
+  ok(Math.max(...counts) <= 9, `${counts} alerts`)
+  ok(Math.max(...counts) > 0, 'none at all')
 })
 
 test('broken lines are refused, all but a clock in 2099', () => {

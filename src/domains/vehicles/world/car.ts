@@ -14,6 +14,9 @@ import type { ModelTraits } from './fleet.ts'
 import type { Road } from './roads.ts'
 
 const BRAKING_MS2 = 2.4
+/** Of a driver who sees a lower limit ahead. */
+const GENTLE_MS2 = 1.2
+const REACTION_S = 1.5
 const KMH = 3.6
 /** Longest step of the physics; longer intervals are walked in several. */
 const LONGEST_STEP_MS = SECOND_MS
@@ -24,6 +27,9 @@ const IDLE_RPM = 780
 const BETWEEN_STOPS_MS = 4 * MINUTE_MS
 const BETWEEN_RACES_MS = 3 * HOUR_MS
 const BETWEEN_LAZY_GEARS_MS = HOUR_MS
+/** A gear is forgotten on the move, until the engine would stall in it. */
+const LOWEST_LAZY_GEAR = 2
+const STALLS_BELOW_KMH = 8
 const BETWEEN_OVERREVS_MS = 4 * HOUR_MS
 
 export interface Car {
@@ -68,7 +74,7 @@ export interface CarSetting {
 export function newCar({ dice, model, road, startMs, failures }: CarSetting): Car {
   const atPointM = waysTo(road)
   const never = failures ? 0 : Number.POSITIVE_INFINITY
-  return {
+  const car: Car = {
     dice,
     model,
     road,
@@ -90,6 +96,8 @@ export function newCar({ dice, model, road, startMs, failures }: CarSetting): Ca
     overrevUntilMs: startMs,
     nextOverrevMs: never + startMs + dice.wait(BETWEEN_OVERREVS_MS),
   }
+  car.speedKmh = Math.min(car.speedKmh, wantedKmh(car))
+  return car
 }
 
 /** Moves the car on to the moment. */
@@ -166,7 +174,7 @@ function decide(car: Car): void {
     // Nobody races from one set of lights to the next.
     car.nextStopMs = Math.max(car.nextStopMs, car.racingUntilMs)
   }
-  if (nowMs >= car.nextLazyMs) {
+  if (nowMs >= car.nextLazyMs && car.gear >= LOWEST_LAZY_GEAR) {
     car.lazyUntilMs = nowMs + dice.between(6, 30) * SECOND_MS
     car.nextLazyMs = car.lazyUntilMs + dice.wait(BETWEEN_LAZY_GEARS_MS)
   }
@@ -194,13 +202,26 @@ function step(car: Car, stepMs: DurationMs): void {
     car.direction = -car.direction
     car.stoppedUntilMs = Math.max(car.stoppedUntilMs, car.nowMs + 45 * SECOND_MS)
   }
-  if (car.nowMs >= car.lazyUntilMs) car.gear = wantedGear(car)
+  if (car.nowMs >= car.lazyUntilMs || car.speedKmh < STALLS_BELOW_KMH) car.gear = wantedGear(car)
 }
 
 function wantedKmh(car: Car): number {
   if (car.nowMs < car.stoppedUntilMs) return 0
   if (car.nowMs < car.racingUntilMs) return Math.min(car.model.topSpeedKmh, 138)
-  return Math.min(car.model.topSpeedKmh, limitKmh(car) * car.haste)
+  return Math.min(car.model.topSpeedKmh, limitKmh(car) * car.haste, speedForWhatComesKmh(car))
+}
+
+/** So fast that it is down to the limit of the road's next piece, by gentle braking, where that begins. */
+function speedForWhatComesKmh(car: Car): number {
+  const piece = pieceOf(car)
+  const next = piece + car.direction
+  const { limitKmh: nextLimitKmh } = car.road.points[next] ?? {}
+  if (nextLimitKmh === undefined || next >= car.atPointM.length - 1) return Number.POSITIVE_INFINITY
+  const boundaryM = car.atPointM[car.direction > 0 ? next : piece] ?? 0
+  const reactionM = (car.speedKmh / KMH) * REACTION_S
+  const leftM = Math.max(0, Math.abs(boundaryM - car.alongM) - reactionM)
+  const nextMs = (nextLimitKmh * car.haste) / KMH
+  return Math.sqrt(nextMs ** 2 + 2 * GENTLE_MS2 * leftM) * KMH
 }
 
 function wantedGear(car: Car): number {
