@@ -135,6 +135,7 @@ async function fill(
     watermarkMs: START_MS,
     archive: [encoder.take()],
     alerts,
+    untold: [],
     deadLetters,
     outbox: [],
     windows: [],

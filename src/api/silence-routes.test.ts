@@ -53,6 +53,7 @@ test('silences over a real database, with the routing running', async (t) => {
   await views.publishAlerts([alert])
   const empty = {
     archive: [],
+    untold: [],
     deadLetters: [],
     outbox: [],
     windows: [],

@@ -69,7 +69,7 @@ async function open(t: Parameters<typeof testPostgres>[0]) {
       const { epoch } = await store.claim(task)
       await store.commit({
         ...{ task, epoch, fromOffset: 0, toOffset: 1, watermarkMs: T0, archive: [], alerts: [] },
-        ...{ deadLetters: [], outbox: [], rows: [], journal: [], bytes: 0 },
+        ...{ untold: [], deadLetters: [], outbox: [], rows: [], journal: [], bytes: 0 },
         windows: parts.map(windowOf),
       })
     },
@@ -212,7 +212,16 @@ test('a curve has the expected gear beside the gear, and breaks where nothing ca
   const { epoch } = await store.claim(task)
   await store.commit({
     ...{ task, epoch, fromOffset: 0, toOffset: 3, watermarkMs: T0, archive: [encoder.take()] },
-    ...{ alerts: [], deadLetters: [], outbox: [], windows: [], rows: [], journal: [], bytes: 0 },
+    ...{
+      alerts: [],
+      untold: [],
+      deadLetters: [],
+      outbox: [],
+      windows: [],
+      rows: [],
+      journal: [],
+      bytes: 0,
+    },
   })
   const { body } = await get(`/vehicles/V/series?from=${T0}&to=${T0 + 420_000}`)
   const { gear, expectedGear, rpm } = body.channels

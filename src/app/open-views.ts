@@ -1,7 +1,7 @@
 // The live views that the settings name, and how they are filled again after they lost what they had.
 
 import { databaseIdentity } from '../adapters/postgres/identity.ts'
-import { openAlerts } from '../adapters/postgres/open-alerts.ts'
+import { openAlerts } from '../adapters/postgres/stored-alerts.ts'
 import { randomRunId } from '../adapters/random/system-random.ts'
 import { createMemoryViews } from '../adapters/views/memory-views.ts'
 import { openRedisPublisher, openRedisViews } from '../adapters/views/redis-views.ts'

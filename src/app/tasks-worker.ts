@@ -8,7 +8,7 @@ import { connectDatabase } from '../adapters/postgres/database.ts'
 import { createReferenceStore } from '../adapters/postgres/reference-store.ts'
 import { registeredTables } from '../adapters/postgres/rule-store.ts'
 import { createViewPublisherPort } from '../adapters/views/view-publisher-port.ts'
-import { assert } from '../kernel/errors.ts'
+import { assert, PlatformError } from '../kernel/errors.ts'
 import type { DurationMs } from '../kernel/time.ts'
 import type { Alert } from '../ports/alert.ts'
 import type { Log } from '../ports/log.ts'
@@ -25,7 +25,7 @@ import type { FromTaskThread, TaskThreadData, ToTaskThread } from './thread-prot
 import { ALERTS_TOPIC, allPipelines, checkReference, topicName } from './topics.ts'
 
 const REPORT_INTERVAL_MS: DurationMs = 250
-/** Alerts on their way to the alerts topic; beyond it they reach the feed and the database alone. */
+/** Alerts on their way to the alerts topic; beyond it they are told again later. */
 const MAX_ALERTS_UNDER_WAY = 10_000
 
 assert(parentPort !== null, 'tasks-worker.ts runs as a worker thread.')
@@ -122,7 +122,12 @@ function withAlertsTopic(feed: ViewPublisher, log: Log, topic: string): ViewPubl
     put: (entries) => feed.put(entries),
     async publishAlerts(alerts: readonly Alert[]) {
       await feed.publishAlerts(alerts)
-      if (underWay + alerts.length > MAX_ALERTS_UNDER_WAY) return
+      // One batch may be larger by itself, or it would never be told.
+      if (underWay > 0 && underWay + alerts.length > MAX_ALERTS_UNDER_WAY) {
+        throw new PlatformError('log-full', 'Too many alerts are on their way to their topic.', {
+          retry: 'later',
+        })
+      }
       underWay += alerts.length
       try {
         await log.append(topic, alerts.map(alertMessage))

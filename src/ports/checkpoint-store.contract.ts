@@ -244,6 +244,7 @@ function checkpoint(task: TaskId, epoch: number, part: Part): Checkpoint {
     watermarkMs: 0,
     archive: [],
     alerts: [],
+    untold: [],
     deadLetters: [],
     outbox: [],
     windows: [],
@@ -426,7 +427,13 @@ export function checkpointStoreContract(name: string, open: OpenCheckpointStore)
       withStore(async ({ store }, task) => {
         const { epoch, ...rest } = await store.claim(task)
         ok(epoch > 0)
-        deepEqual(rest, { nextOffset: 0, watermarkMs: 0, snapshotOffset: 0, journal: [] })
+        deepEqual(rest, {
+          nextOffset: 0,
+          watermarkMs: 0,
+          snapshotOffset: 0,
+          journal: [],
+          untold: [],
+        })
         equal(await store.keepFromOffset(task), 0)
         deepEqual(await store.journal(task), [])
         deepEqual(await snapshotOf(store, task), new Map())
@@ -448,6 +455,24 @@ export function checkpointStoreContract(name: string, open: OpenCheckpointStore)
         ok(claim.epoch > epoch, `${claim.epoch} is above ${epoch}`)
         equal(claim.nextOffset, 7)
         equal(claim.watermarkMs, START_MS - 3)
+      }))
+
+    test('alerts that nobody confirmed come with the next claim, as they stand', () =>
+      withStore(async ({ store }, task, second) => {
+        const { epoch } = await store.claim(task)
+        const first = alertOf(task)
+        const changed = { ...first, revision: 2, summary: 'It went on' }
+        const quiet = checkpoint(task, epoch, { toOffset: 2, alerts: [first], untold: [first.id] })
+        equal(await store.commit(quiet), 'committed')
+        deepEqual((await second.claim(task)).untold, [first])
+        const { epoch: next } = await store.claim(task)
+        const late = { fromOffset: 2, toOffset: 3, alerts: [changed], untold: [first.id] }
+        equal(await store.commit(checkpoint(task, next, late)), 'committed')
+        const { epoch: third, untold } = await second.claim(task)
+        deepEqual(untold, [changed])
+        const told = checkpoint(task, third, { fromOffset: 3, toOffset: 4 })
+        equal(await second.commit(told), 'committed')
+        deepEqual((await store.claim(task)).untold, [])
       }))
 
     test('whoever held the task before writes nothing more', () =>

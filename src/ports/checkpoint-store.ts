@@ -42,6 +42,8 @@ export interface Claim {
   readonly snapshotOffset: number
   /** Entries that hold at or after `snapshotOffset`, ordered by offset and step. */
   readonly journal: readonly JournalEntry[]
+  /** Alerts that were recorded, and that nobody confirmed to have been told; newest revision of each. */
+  readonly untold: readonly Alert[]
 }
 
 export interface DeadLetter {
@@ -95,6 +97,11 @@ export interface Checkpoint {
   readonly watermarkMs: EpochMs
   readonly archive: readonly ArchiveChunk[]
   readonly alerts: readonly Alert[]
+  /**
+   * Ids of alerts, of this checkpoint or before, of which nobody has confirmed yet that they were told:
+   * whoever claims the task next tells them again. Replaces what the checkpoint before said.
+   */
+  readonly untold: readonly string[]
   readonly deadLetters: readonly DeadLetter[]
   readonly outbox: readonly OutboxEntry[]
   readonly windows: readonly WindowResult[]

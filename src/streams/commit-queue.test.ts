@@ -70,6 +70,7 @@ function queueByHand() {
     nextOffset: 0,
     store,
     clock,
+    untold: () => [],
     observer: {
       committed() {},
       snapshotSaved() {},

@@ -42,6 +42,8 @@ export interface CommitQueueOptions {
   readonly store: CheckpointStore
   readonly clock: Clock
   readonly observer: CommitObserver
+  /** Alerts that were handed over, and that nobody confirmed to have been told. */
+  readonly untold: () => readonly string[]
 }
 
 export class CommitQueue {
@@ -268,6 +270,7 @@ function mergeBatches(options: CommitQueueOptions, batches: readonly QueuedBatch
     watermarkMs: outputs.at(-1)?.watermarkMs ?? 0,
     archive: outputs.flatMap((output) => output.archive),
     alerts: outputs.flatMap((output) => output.alerts),
+    untold: options.untold(),
     deadLetters: outputs.flatMap((output) => output.deadLetters),
     outbox: outputs.flatMap((output) => output.outbox),
     windows: outputs.flatMap((output) => output.windows),

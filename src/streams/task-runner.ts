@@ -32,8 +32,8 @@ export const BUSY_VIEW_INTERVAL_MS: DurationMs = 250
 export const OPEN_WINDOWS_INTERVAL_MS: DurationMs = SECOND_MS
 /** What the speed layer did not take waits so long. */
 export const SPEED_RETRY_MS: DurationMs = SECOND_MS
-/** Alerts that wait to be told again; beyond it the oldest are only in the database. */
-export const MAX_UNTOLD_ALERTS = 1_000
+/** Alerts of which nobody has confirmed that they were told; beyond it the oldest are only in the database. */
+export const MAX_UNTOLD_ALERTS = 10_000
 /** A snapshot is due after so many records or so long, if it then costs at most a tenth of the time. */
 export const SNAPSHOT_RECORDS = 100_000
 export const SNAPSHOT_INTERVAL_MS: DurationMs = MINUTE_MS
@@ -98,7 +98,10 @@ export class TaskRunner {
   #recordsSinceSnapshot = 0
   /** Records below were in the log when the task started: they see what was in force before. */
   #newsFromOffset = 0
+  /** To be told again, oldest first. */
   #untold: readonly Alert[] = []
+  /** Handed over, and not yet confirmed: recorded with each checkpoint, for whoever owns the task next. */
+  readonly #unconfirmed = new Set<Alert>()
   #tellAgainMs: DurationMs = 0
   #broadcastsReadMs: DurationMs = Number.NEGATIVE_INFINITY
   /** Ticks that would end an outage of ours wait until then; null until the task caught up. */
@@ -186,7 +189,10 @@ export class TaskRunner {
       store,
       clock,
       observer,
+      untold: () => [...new Set(Array.from(this.#unconfirmed, ({ id }) => id))],
     })
+    this.#expect(claim.untold)
+    this.#publish(claim.untold)
     return this.#queue
   }
 
@@ -259,6 +265,7 @@ export class TaskRunner {
     const { clock, observer } = this.#options
     // Time alone could still be overtaken by a record on its way: what it decides is recorded first.
     const tell = (): void => this.#publish(output.alerts)
+    this.#expect(output.alerts)
     if (!output.causedByTick) tell()
     queue.add(output, output.causedByTick ? tell : null)
     this.#recordsSinceSnapshot += output.toOffset - output.fromOffset
@@ -271,11 +278,23 @@ export class TaskRunner {
     if (telling.length === 0) return
     const { speedLayer, observer, clock } = this.#options
     this.#untold = []
-    speedLayer.publishAlerts(telling).catch((error: unknown) => {
-      observer.publishFailed(this.id, error)
-      this.#untold = [...telling, ...this.#untold].slice(-MAX_UNTOLD_ALERTS)
-      this.#tellAgainMs = clock.monotonicMs() + SPEED_RETRY_MS
-    })
+    speedLayer.publishAlerts(telling).then(
+      () => {
+        for (const alert of telling) this.#unconfirmed.delete(alert)
+      },
+      (error: unknown) => {
+        observer.publishFailed(this.id, error)
+        this.#untold = [...telling, ...this.#untold].slice(-MAX_UNTOLD_ALERTS)
+        this.#tellAgainMs = clock.monotonicMs() + SPEED_RETRY_MS
+      },
+    )
+  }
+
+  #expect(alerts: readonly Alert[]): void {
+    for (const alert of alerts) this.#unconfirmed.add(alert)
+    if (this.#unconfirmed.size <= MAX_UNTOLD_ALERTS) return
+    const surplus = [...this.#unconfirmed].slice(0, this.#unconfirmed.size - MAX_UNTOLD_ALERTS)
+    for (const alert of surplus) this.#unconfirmed.delete(alert)
   }
 
   #publishUntold(): void {

@@ -145,6 +145,7 @@ test('sums of any range are those of the trips themselves, however trips changed
     const nothing = {
       archive: [],
       alerts: [],
+      untold: [],
       deadLetters: [],
       outbox: [],
       windows: [],

@@ -111,7 +111,7 @@ function effectAt(offset: number): BatchOutput['outbox'] {
 }
 
 function checkpointOf(epoch: number, output: BatchOutput, part: Part = {}): Checkpoint {
-  return { ...output, ...part, task, epoch, bytes: 0 }
+  return { ...output, ...part, task, epoch, untold: [], bytes: 0 }
 }
 
 interface Engine {
@@ -460,6 +460,7 @@ function startLoad(t: TestContext, store: CheckpointStore, epoch: number): Load 
     nextOffset: 0,
     store,
     clock,
+    untold: () => [],
     observer: {
       committed: ({ fromOffset, toOffset }) => {
         committedRows += toOffset - fromOffset

@@ -78,6 +78,7 @@ function checkpoint(store: CheckpointStore, epoch: number, fromOffset: number): 
     watermarkMs: NOW_MS,
     archive: [encoder.take()],
     alerts: [],
+    untold: [],
     deadLetters: [],
     outbox: [],
     windows: [],

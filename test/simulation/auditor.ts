@@ -144,8 +144,15 @@ export class Auditor implements Witness {
     this.#expect(snapshot.epoch === epoch, () => `${name}: an owner of old saved a snapshot`)
   }
 
-  /** Everything told to the world has been recorded by now, and all that the log holds is archived. */
+  /**
+   * Everything told to the world has been recorded by now, what was recorded has been told as it stands, and
+   * all that the log holds is archived.
+   */
   atTheEnd(): void {
+    for (const { id, revision } of this.#database.alerts.values()) {
+      const name = `${id} ${revision}`
+      this.#expect(this.#published.has(name), () => `${name} was recorded and never told`)
+    }
     for (const [name, text] of this.#published) {
       const recorded = this.#database.transitions.get(name)
       this.#expect(recorded !== undefined, () => `${name} was told and never recorded: ${text}`)

@@ -162,6 +162,7 @@ export class Crank {
       ...output,
       task: this.#id,
       epoch: this.#epoch,
+      untold: [],
       bytes: 0,
     })
     if (outcome === 'fenced') throw new Error('A commit was fenced.')

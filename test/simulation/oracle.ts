@@ -52,7 +52,7 @@ async function runPartition(
   const task = newTask(pipeline, partition)
   const { epoch } = expected.claim(id)
   const process = (records: readonly LogRecord[], to: number, inputs: BatchInputs): void => {
-    expected.commit({ ...task.process(records, to, inputs), task: id, epoch, bytes: 0 })
+    expected.commit({ ...task.process(records, to, inputs), task: id, epoch, untold: [], bytes: 0 })
   }
   const records = options.log[partition] ?? []
   const runTo = (offset: number): void => {

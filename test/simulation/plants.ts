@@ -70,6 +70,11 @@ export const plants: readonly Plant[] = [
     edits: [{ file: DATABASE, find: 'row.epoch++', replace: 'row.epoch ||= 1' }],
   },
   {
+    name: 'told-by-the-owner-alone',
+    story: 'what the owner before recorded and did not come to tell, nobody tells',
+    edits: [{ file: RUNNER, find: 'this.#publish(claim.untold)', replace: '' }],
+  },
+  {
     name: 'retry-with-other-content',
     story: 'a commit that is tried again leaves out what it had the first time',
     edits: [

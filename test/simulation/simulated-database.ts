@@ -31,6 +31,7 @@ export interface TaskRow {
   nextOffset: number
   watermarkMs: number
   snapshotOffset: number
+  untold: readonly string[]
   readonly snapshot: Map<string, string>
   readonly journal: Map<string, JournalEntry>
 }
@@ -68,6 +69,7 @@ export class SimulatedDatabase {
         nextOffset: 0,
         watermarkMs: 0,
         snapshotOffset: 0,
+        untold: [],
         snapshot: new Map(),
         journal: new Map(),
       }
@@ -88,6 +90,7 @@ export class SimulatedDatabase {
       watermarkMs,
       snapshotOffset,
       journal: journal.slice(Math.max(0, first)),
+      untold: row.untold.flatMap((alertId) => this.alerts.get(alertId) ?? []),
     }
     this.witness?.afterClaim(id, claim)
     return claim
@@ -115,6 +118,7 @@ export class SimulatedDatabase {
     this.#refuseRepeatedRows(checkpoint)
     row.nextOffset = toOffset
     row.watermarkMs = checkpoint.watermarkMs
+    row.untold = checkpoint.untold
     this.#write(checkpoint)
     return 'committed'
   }

@@ -67,6 +67,7 @@ async function commitRows(store: CheckpointStore, rows: readonly Row[]): Promise
     watermarkMs: 0,
     archive: [encoder.take()],
     alerts: [],
+    untold: [],
     deadLetters: [],
     outbox: [],
     windows: [],

@@ -25,6 +25,7 @@ import { createPool } from './database.ts'
 import { databaseError, isPassing, sqlState } from './failures.ts'
 import { hasOutputs, writeOutputs } from './outputs.ts'
 import { prepareSnapshot, readSnapshot, writeSnapshot } from './snapshot-runs.ts'
+import { newestOf } from './stored-alerts.ts'
 
 /** Transactions at a time; further commits wait for a connection. */
 export const MAX_COMMIT_CONNECTIONS = 4
@@ -111,7 +112,7 @@ class PostgresCheckpointStore implements CheckpointStore {
     const statements = [
       'BEGIN',
       `UPDATE task SET next_offset = ${integer(toOffset)}, watermark_ms = ${integer(watermarkMs)},
-         updated_at = now()
+         updated_at = now(), untold = ${uuids(checkpoint.untold)}
        WHERE ${isTask(task)} AND epoch = ${integer(epoch)} AND next_offset = ${integer(fromOffset)}
          AND ${HOLDS_TASK}`,
       ...copies.map(({ sql }) => sql),
@@ -243,13 +244,21 @@ class PostgresCheckpointStore implements CheckpointStore {
   }
 }
 
+interface TaskRow {
+  readonly epoch: string
+  readonly next_offset: string
+  readonly watermark_ms: string
+  readonly snapshot_offset: string
+  readonly untold: readonly string[]
+}
+
 async function claimTask(client: pg.PoolClient, task: TaskId): Promise<Claim> {
   await client.query(`BEGIN; SET LOCAL lock_timeout = '${OWNER_PATIENCE_S}s'`)
-  const claimed = await client.query<Record<string, string>>(
+  const claimed = await client.query<TaskRow>(
     `INSERT INTO task (pipeline, log_partition, epoch, next_offset, watermark_ms, snapshot_offset)
      VALUES ($1, $2, 1, 0, 0, 0)
      ON CONFLICT (pipeline, log_partition) DO UPDATE SET epoch = task.epoch + 1, updated_at = now()
-     RETURNING epoch, next_offset, watermark_ms, snapshot_offset`,
+     RETURNING epoch, next_offset, watermark_ms, snapshot_offset, untold`,
     [task.pipeline, task.partition],
   )
   await client.query('COMMIT')
@@ -262,6 +271,7 @@ async function claimTask(client: pg.PoolClient, task: TaskId): Promise<Claim> {
     watermarkMs: Number(row.watermark_ms),
     snapshotOffset,
     journal: await readJournal(client, task, snapshotOffset),
+    untold: row.untold.length === 0 ? [] : await newestOf(client, row.untold),
   }
 }
 
@@ -340,6 +350,10 @@ function isTask(task: TaskId): string {
 function integer(value: number): string {
   assert(Number.isSafeInteger(Math.trunc(value)), `${value} is no whole number.`)
   return String(Math.trunc(value))
+}
+
+function uuids(ids: readonly string[]): string {
+  return `${pg.escapeLiteral(`{${ids.join()}}`)}::uuid[]`
 }
 
 /** Entries that hold at or after an offset: the last one before it too. */

@@ -85,6 +85,7 @@ async function writeExamples(store: CheckpointStore): Promise<void> {
     task,
     epoch,
     fromOffset: 0,
+    untold: [],
     toOffset: READINGS,
     watermarkMs: nowMs,
     archive: [encoder.take()],

@@ -1,5 +1,7 @@
-// The alerts that are open, as they were last committed: what live views are filled with that lost theirs.
+// Alerts as they were last committed: those that are open fill live views that lost theirs, and those that
+// nobody confirmed are told again.
 
+import type pg from 'pg'
 import type { Alert } from '../../ports/alert.ts'
 import type { Database } from '../../ports/database.ts'
 
@@ -23,6 +25,20 @@ export async function* openAlerts(database: Database): AsyncIterable<readonly Al
     { batchRows: BATCH_ROWS },
   )
   for await (const batch of rows) yield batch.map((row) => alertFrom(row.document as StoredAlert))
+}
+
+/** Newest revision of each that is recorded, the oldest first. */
+export async function newestOf(
+  client: pg.ClientBase,
+  ids: readonly string[],
+): Promise<readonly Alert[]> {
+  const { rows } = await client.query<{ document: StoredAlert }>(
+    `SELECT document FROM alert JOIN alert_transition AS newest
+       ON newest.alert_id = alert.id AND newest.revision = alert.revision
+     WHERE alert.id = ANY ($1) ORDER BY alert.updated_at, alert.id`,
+    [ids],
+  )
+  return rows.map(({ document }) => alertFrom(document))
 }
 
 function alertFrom({ startsAt, endsAt, updatedAt, receivedAt, ...rest }: StoredAlert): Alert {
