@@ -5,13 +5,10 @@ import fc from 'fast-check'
 import {
   compileCondition,
   compileScore,
-  FAILS,
   MAX_CONDITION_DEPTH,
   MAX_CONDITION_LENGTH,
-  NO,
-  type Verdict,
-  YES,
 } from './condition.ts'
+import { FAILS, NO, type Verdict, YES } from './condition-part.ts'
 import { FieldTable } from './field-table.ts'
 
 const vocabulary = {

@@ -9,19 +9,25 @@ import { type ASTNode, Environment } from '@marcbachmann/cel-js'
 import { distanceM } from '../kernel/geo.ts'
 import { failed, ok, type Result } from '../kernel/result.ts'
 import type { FieldValue } from '../ports/alert.ts'
+import {
+  type Built,
+  FAILS,
+  type Flag,
+  NO,
+  type Numeric,
+  type Place,
+  type Textual,
+  type Verdict,
+  YES,
+} from './condition-part.ts'
 import { type FieldTable, ROOTS } from './field-table.ts'
+import { type Guard, guardsOf } from './guard.ts'
 
 /** A longer condition is refused before it is parsed. */
 export const MAX_CONDITION_LENGTH = 2_000
 export const MAX_CONDITION_DEPTH = 32
 export const MAX_CONDITION_NODES = 500
 const MAX_LIST = 100
-
-/** What a condition may say of an event: it fails where a field it needs is missing. */
-export const NO = 0
-export const YES = 1
-export const FAILS = 2
-export type Verdict = typeof NO | typeof YES | typeof FAILS
 
 export interface ConditionProblem {
   readonly message: string
@@ -43,6 +49,8 @@ export interface Condition {
   readonly test: () => Verdict
   /** Fields that it names, such as `event.speedKmh`. */
   readonly fields: readonly string[]
+  /** While none of them may hold, the condition does not; null where it has none, and must be tested. */
+  readonly guards: readonly Guard[] | null
   trace(): TracedPart
 }
 
@@ -62,6 +70,7 @@ export function compileCondition(
       source,
       test: built.kind === 'flag' ? built.test : () => FAILS,
       fields: [...compiler.fields],
+      guards: guardsOf(built),
       trace: () => traceOf(built),
     }
   })
@@ -73,33 +82,6 @@ export function compileScore(source: string, table: FieldTable): Result<Score, C
     return { source, value: built.kind === 'number' ? built.value : () => Number.NaN }
   })
 }
-
-interface Place {
-  readonly node: ASTNode
-  readonly text: string
-  readonly parts: readonly Built[]
-}
-
-type Built = Place &
-  (
-    | { readonly kind: 'flag'; readonly test: () => Verdict; readonly isField: boolean }
-    | {
-        readonly kind: 'number'
-        readonly value: () => number
-        /** A field that is null is one; what was computed of it has failed. */
-        readonly isField: boolean
-        readonly constant: number | null
-      }
-    | {
-        readonly kind: 'text'
-        readonly read: () => string | null
-        readonly constant: string | null
-      }
-    | { readonly kind: 'null' }
-  )
-type Flag = Extract<Built, { kind: 'flag' }>
-type Numeric = Extract<Built, { kind: 'number' }>
-type Textual = Extract<Built, { kind: 'text' }>
 
 class Refused extends Error {
   readonly start: number

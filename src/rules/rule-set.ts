@@ -7,9 +7,12 @@ import type { FieldValue, Severity } from '../ports/alert.ts'
 import type { Episode } from '../streams/episode.ts'
 import type { KeyContext, Silence } from '../streams/pipeline.ts'
 import { type CompiledRule, compileRule, type RuleProblem } from './compile.ts'
-import { type Condition, FAILS, NO, type Verdict, YES } from './condition.ts'
+import type { Condition } from './condition.ts'
+import { FAILS, NO, YES } from './condition-part.ts'
 import { type RuleDefinition, render, SEVERITIES } from './definition.ts'
 import { FieldTable, fieldOf, type RuleInput, type RuleVocabulary } from './field-table.ts'
+import { PlaceSet } from './place-set.ts'
+import { WakeIndex } from './wake-index.ts'
 
 /** State of one rule for one instance of a key; plain data. */
 export interface RuleRun {
@@ -68,15 +71,20 @@ export class RuleSet {
   /** Rules that are left out because they do not compile. */
   readonly problems: readonly { readonly rule: string; readonly problem: RuleProblem }[]
   readonly #rules: readonly CompiledRule[]
+  /** Rules that look at events, and their conditions. */
   readonly #judging: readonly CompiledRule[]
   readonly #names: ReadonlySet<string>
   readonly #table: FieldTable
-  readonly #tests: readonly (() => Verdict)[]
+  readonly #conditions: readonly Condition[]
+  readonly #index: WakeIndex
   /** Place among the judging rules, by name. */
   readonly #places: ReadonlyMap<string, number>
-  readonly #active: Uint8Array
-  #hasActive = false
-  readonly #failures = new Map<string, RuleFailure>()
+  /** Of the event at hand: rules that are doing something for the key, and those to look at. */
+  readonly #active: PlaceSet
+  readonly #woken: PlaceSet
+  /** How often each failed since it was last asked, and where it first did. */
+  readonly #failures: Uint32Array
+  readonly #examples = new Map<number, RuleFailure['example']>()
   readonly #trace: RuleTrace | null
 
   constructor(
@@ -95,9 +103,12 @@ export class RuleSet {
     }
     this.#rules = rules
     this.#judging = rules.filter(({ when }) => when !== null)
-    this.#tests = this.#judging.flatMap(({ when }) => (when === null ? [] : [when.test]))
+    this.#conditions = this.#judging.flatMap(({ when }) => (when === null ? [] : [when]))
+    this.#index = new WakeIndex(this.#conditions.map(({ guards }) => guards))
     this.#places = new Map(this.#judging.map(({ definition }, at) => [definition.name, at]))
-    this.#active = new Uint8Array(this.#judging.length)
+    this.#active = new PlaceSet(this.#judging.length)
+    this.#woken = new PlaceSet(this.#judging.length)
+    this.#failures = new Uint32Array(this.#judging.length)
     this.#names = new Set(rules.map(({ definition }) => definition.name))
     this.definitions = rules.map(({ definition }) => definition)
     this.problems = problems
@@ -150,15 +161,17 @@ export class RuleSet {
   onEvent(runs: RuleRuns, input: RuleInput, context: KeyContext): void {
     if (this.#judging.length === 0 && this.#trace === null) return
     this.#table.read(input)
-    this.#markActive(runs)
-    const judging = this.#judging
-    for (let at = 0; at < judging.length; at++) {
-      const verdict = this.#tests[at]?.()
-      const rule = judging[at]
-      if ((verdict === NO && this.#active[at] === 0) || rule === undefined) continue
-      if (verdict === FAILS) this.#noteFailure(rule, context)
+    this.#wake(runs)
+    const woken = this.#woken
+    for (let at = woken.next(0); at !== -1; at = woken.next(at + 1)) {
+      const rule = this.#judging[at]
+      const condition = this.#conditions[at]
+      if (rule === undefined || condition === undefined) break
+      const verdict = condition.test()
+      if (verdict === NO && !this.#active.has(at)) continue
+      if (verdict === FAILS) this.#noteFailure(at, condition, context)
       const holding = verdict === YES && (rule.onDuty === null || rule.onDuty(context.eventTimeMs))
-      if (!holding && this.#active[at] === 0) continue
+      if (!holding && !this.#active.has(at)) continue
       const { instanceField } = rule.definition
       const instance =
         instanceField === undefined ? '' : String(fieldOf(input, instanceField) ?? '')
@@ -175,13 +188,16 @@ export class RuleSet {
     this.#trace?.(this.#rules, input, context, runs)
   }
 
-  /** Most rules have nothing going on for a key: they need not be looked for among its runs. */
-  #markActive(runs: RuleRuns): void {
-    if (this.#hasActive) this.#active.fill(0)
-    this.#hasActive = runs.length > 0
+  /** Most rules cannot hold and have nothing going on for the key: they are not even looked at. */
+  #wake(runs: RuleRuns): void {
+    this.#woken.clear()
+    this.#index.wake(this.#woken)
+    this.#active.clear()
     for (const run of runs) {
       const at = this.#places.get(run.rule)
-      if (at !== undefined) this.#active[at] = 1
+      if (at === undefined) continue
+      this.#active.add(at)
+      this.#woken.add(at)
     }
   }
 
@@ -201,19 +217,21 @@ export class RuleSet {
 
   /** Failures since the last call. */
   takeFailures(): readonly RuleFailure[] {
-    if (this.#failures.size === 0) return []
-    const taken = [...this.#failures.values()]
-    this.#failures.clear()
+    if (this.#examples.size === 0) return []
+    const taken = [...this.#examples].map(([at, example]) => ({
+      rule: this.#judging[at]?.definition.name ?? '',
+      count: this.#failures[at] ?? 0,
+      example,
+    }))
+    this.#examples.clear()
+    this.#failures.fill(0)
     return taken
   }
 
-  #noteFailure(rule: CompiledRule, { key, offset }: KeyContext): void {
-    const { name } = rule.definition
-    const known = this.#failures.get(name)
-    if (known === undefined) {
-      const missing = rule.when === null ? '' : missingIn(rule.when)
-      this.#failures.set(name, { rule: name, count: 1, example: { key, offset, missing } })
-    } else this.#failures.set(name, { ...known, count: known.count + 1 })
+  #noteFailure(at: number, condition: Condition, { key, offset }: KeyContext): void {
+    const count = this.#failures[at] ?? 0
+    if (count === 0) this.#examples.set(at, { key, offset, missing: missingIn(condition) })
+    this.#failures[at] = count + 1
   }
 
   #counting(step: Step, known: RuleRun | undefined, hit: boolean): void {
