@@ -74,6 +74,7 @@ export function optionsForTest(change: Partial<ServerOptions> = {}): ServerOptio
       },
     ],
     ruleDesk: absentRuleDesk,
+    arrivalDesk: null,
     profiles: () => builtInProfiles,
     vehicleProfile: () => UNKNOWN_VEHICLE,
     readiness: async () => [{ name: 'log', ready: true, reason: null }],

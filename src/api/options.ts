@@ -1,5 +1,6 @@
 // What the server is given: ports to read from, and functions that tell how the rest of the program does.
 
+import type { ArrivalDesk } from '../domains/arrivals/desk.ts'
 import type { GoodsProfile } from '../domains/cold-chain/profiles.ts'
 import type { VehicleProfile } from '../domains/vehicles/reference.ts'
 import type { EpochMs } from '../kernel/time.ts'
@@ -53,6 +54,8 @@ export interface ServerOptions extends ProcessServerOptions {
   readonly topics: readonly ArchivedTopic[]
   topicStatus(): Promise<readonly TopicStatus[]>
   readonly ruleDesk: RuleDesk
+  /** Null where this process cannot write to the log. */
+  readonly arrivalDesk: ArrivalDesk | null
   profiles(): readonly GoodsProfile[]
   /** What the reference tables in force say of a vehicle. */
   vehicleProfile(vehicleId: string): VehicleProfile

@@ -20,6 +20,7 @@ export type HttpProblemCode =
   | 'rate-limited'
   | 'shutting-down'
   | 'too-many-streams'
+  | 'unavailable-here'
   | 'unauthorized'
   | 'unsupported-media-type'
 
@@ -46,6 +47,7 @@ const STATUS: Readonly<Record<HttpProblemCode, { status: number; title: string }
   'rate-limited': { status: 429, title: 'Too many requests' },
   'shutting-down': { status: 503, title: 'This process is about to end' },
   'too-many-streams': { status: 503, title: 'Too many streams are open' },
+  'unavailable-here': { status: 503, title: 'This process cannot do that' },
   unauthorized: { status: 401, title: 'A valid credential is needed' },
   'unsupported-media-type': { status: 415, title: 'The content type is not supported' },
 }

@@ -12,6 +12,7 @@ import type { ServerOptions } from './options.ts'
 import { createProcessServer } from './process-server.ts'
 import { alertActionRoutes } from './routes/alert-actions.ts'
 import { alertRoutes } from './routes/alerts.ts'
+import { arrivalRoutes } from './routes/arrivals.ts'
 import { coldChainRoutes } from './routes/cold-chain.ts'
 import { fleetRoutes } from './routes/fleet.ts'
 import { historyRoutes } from './routes/history.ts'
@@ -91,6 +92,7 @@ function routesOf(context: ApiContext): FastifyPluginAsync {
     coldChainRoutes(api, context)
     tripRoutes(api, context)
     fleetRoutes(api, context)
+    arrivalRoutes(api, context)
     historyRoutes(api, context)
     operationRoutes(api, context)
     ruleRoutes(api, context)

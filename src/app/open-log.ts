@@ -24,8 +24,8 @@ export async function openLog(
 
 export interface MemberOptions {
   readonly settings: Settings
-  /** Topics as the log calls them. */
-  readonly topics: readonly string[]
+  /** Topics as the log calls them, with the partitions that each has in the embedded log. */
+  readonly topics: ReadonlyMap<string, number>
   /** Which of the threads of this process, each a member of its own. */
   readonly thread: number
   readonly threads: number
@@ -38,9 +38,11 @@ export function openAssignment(options: MemberOptions): PartitionAssignment {
   const { settings, topics, thread, threads, clock, logger } = options
   const { kafka } = settings
   if (kafka === null) {
-    const partitions = Array.from({ length: settings.partitions }, (_, index) => index)
-    const ours = partitions.filter((partition) => partition % threads === thread)
-    return fixedAssignment(new Map(topics.map((topic) => [topic, ours])))
+    const ours = (count: number): readonly number[] =>
+      Array.from({ length: count }, (_, partition) => partition).filter(
+        (partition) => partition % threads === thread,
+      )
+    return fixedAssignment(new Map([...topics].map(([topic, count]) => [topic, ours(count)])))
   }
   const instanceId = kafka.instanceId === null ? null : `${kafka.instanceId}-${thread}`
   const join = kafka.groupProtocol === 'classic' ? joinClassicGroup : joinConsumerGroup
@@ -50,7 +52,7 @@ export function openAssignment(options: MemberOptions): PartitionAssignment {
     // A member that comes back under the same name is the same member.
     memberId: instanceId ?? randomRunId(),
     instanceId,
-    topics,
+    topics: [...topics.keys()],
     clock,
     logger,
   })

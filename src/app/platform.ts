@@ -14,7 +14,10 @@ import { createReferenceStore } from '../adapters/postgres/reference-store.ts'
 import { createRuleStore } from '../adapters/postgres/rule-store.ts'
 import { createMetrics, type Metrics } from '../api/metrics.ts'
 import type { TopicStatus } from '../api/options.ts'
+import { type ArrivalDesk, createArrivalDesk } from '../domains/arrivals/desk.ts'
+import { journeyPlans, wirePlan } from '../domains/arrivals/plans.ts'
 import { createIngest, type Ingest } from '../doors/ingest.ts'
+import { assert } from '../kernel/errors.ts'
 import type { Alert } from '../ports/alert.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
@@ -31,7 +34,14 @@ import type { Settings } from './settings.ts'
 import { startTaskThreads, type TaskThreads } from './task-threads.ts'
 import type { TaskReport } from './thread-protocol.ts'
 import { createTopicStatus } from './topic-status.ts'
-import { eventTopics, neededTopics, ruleTopics, topicName } from './topics.ts'
+import {
+  eventTopics,
+  internalTopics,
+  neededTopics,
+  partitionsOf,
+  ruleTopics,
+  topicName,
+} from './topics.ts'
 
 /** Threads for tasks; one core is left to the doors, the pages and the database. */
 const MAX_TASK_THREADS = 8
@@ -53,6 +63,8 @@ export interface Platform {
   readonly views: OpenedViews | null
   readonly tasks: TaskThreads | null
   readonly rules: RuleBook | null
+  /** Null where the process has no database, or cannot write to the log. */
+  readonly arrivalDesk: ArrivalDesk | null
   /** Null where another process routes alerts. */
   readonly routing: RoutingRunner | null
   topicStatus(): Promise<readonly TopicStatus[]>
@@ -152,6 +164,9 @@ export async function openPlatform({
         metrics.countEvents({ topic, result: 'rejected' }, rejected)
       },
     })
+    const plans = createIngest({ log: renamed(log, settings), topics: internalTopics, clock })
+    const arrivalDesk =
+      needsDatabase(settings) && mayWriteLog(settings) ? deskOf(database, plans) : null
     const routing = roles.has('work')
       ? startAlertRouting({
           address,
@@ -176,6 +191,7 @@ export async function openPlatform({
       views,
       tasks: running.tasks,
       rules,
+      arrivalDesk,
       routing,
       topicStatus: createTopicStatus({ log, database, settings, tasks: running.tasks, metrics }),
       close,
@@ -184,6 +200,20 @@ export async function openPlatform({
     await close()
     throw error
   }
+}
+
+/** Its plans go the way of every event. */
+function deskOf(database: PostgresDatabase, ingest: Ingest): ArrivalDesk {
+  return createArrivalDesk({
+    database,
+    async tell(tenantId, plans) {
+      const events = plans.map((plan) => Buffer.from(JSON.stringify(wirePlan(plan))))
+      const { name: topic } = journeyPlans
+      const { rejected } = await ingest.accept({ topic, tenantId, door: 'platform', events })
+      const [first] = rejected
+      assert(first === undefined, `A journey plan was refused: ${first?.message ?? ''}`)
+    },
+  })
 }
 
 async function openDatabase(
@@ -233,7 +263,9 @@ async function openTopics(settings: Settings, clock: Clock): Promise<Log> {
   const log = await openLog(settings, { clock, mode: writes ? 'write' : 'read' })
   try {
     for (const topic of writes ? neededTopics : []) {
-      await log.ensureTopic(topicName(settings, topic), { partitions: settings.partitions })
+      await log.ensureTopic(topicName(settings, topic), {
+        partitions: partitionsOf(settings, topic),
+      })
     }
     return log
   } catch (error) {

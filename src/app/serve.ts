@@ -15,7 +15,7 @@ import type { Platform } from './platform.ts'
 import { openReferenceSource } from './reference-source.ts'
 import { mayWriteLog } from './role-needs.ts'
 import { createRuleDesk } from './rule-desk.ts'
-import { checkReference, eventTopics } from './topics.ts'
+import { archivedTopics, checkReference } from './topics.ts'
 import { programVersion } from './version.ts'
 
 const DASHBOARD = fileURLToPath(new URL('../../web/build', import.meta.url))
@@ -88,9 +88,10 @@ async function createApp(
     views,
     version: programVersion(),
     dashboardDir: existsSync(DASHBOARD) ? DASHBOARD : null,
-    topics: [...eventTopics.values()],
+    topics: [...archivedTopics.values()],
     topicStatus: () => platform.topicStatus(),
     ruleDesk: createRuleDesk(platform, rules),
+    arrivalDesk: platform.arrivalDesk,
     profiles: () => [...profilesOf(references.reference(PROFILE_TABLE)).values()],
     vehicleProfile: (vehicleId) => profileOf(vehicleId, references),
     onAlertsHandled: () => platform.routing?.nudge(),

@@ -22,7 +22,7 @@ import { openAssignment, openLog } from './open-log.ts'
 import { openReferenceSource } from './reference-source.ts'
 import { reportingObserver } from './task-observer.ts'
 import type { FromTaskThread, TaskThreadData, ToTaskThread } from './thread-protocol.ts'
-import { ALERTS_TOPIC, allPipelines, checkReference, topicName } from './topics.ts'
+import { ALERTS_TOPIC, allPipelines, checkReference, partitionsOf, topicName } from './topics.ts'
 
 const REPORT_INTERVAL_MS: DurationMs = 250
 /** Alerts on their way to the alerts topic; beyond it they are told again later. */
@@ -52,7 +52,9 @@ async function runTasks(main: MessagePort, data: TaskThreadData): Promise<void> 
     pipeline,
     topic: topicName(settings, pipeline.topic.name),
   }))
-  const topics = [...new Set(pipelines.map(({ topic }) => topic))]
+  const topics = new Map(
+    pipelines.map(({ pipeline, topic }) => [topic, partitionsOf(settings, pipeline.topic.name)]),
+  )
   const host = new TaskHost({
     pipelines,
     assignment: openAssignment({ settings, topics, thread, threads, clock, logger }),

@@ -22,9 +22,19 @@ export const allPipelines: readonly AnyPipeline[] = [
   deadLetterPipeline,
 ]
 
-/** Topics that doors write to, by our name. */
-export const eventTopics: ReadonlyMap<string, TopicDefinition<StreamEvent>> = new Map(
+/** Topics with events, by our name. */
+export const archivedTopics: ReadonlyMap<string, TopicDefinition<StreamEvent>> = new Map(
   domains.flatMap((domain) => domain.pipelines.map(({ topic }) => [topic.name, topic] as const)),
+)
+
+/** Those that doors write to. */
+export const eventTopics: ReadonlyMap<string, TopicDefinition<StreamEvent>> = new Map(
+  [...archivedTopics].filter(([, { internal }]) => internal !== true),
+)
+
+/** Those that only the platform writes to. */
+export const internalTopics: ReadonlyMap<string, TopicDefinition<StreamEvent>> = new Map(
+  [...archivedTopics].filter(([, { internal }]) => internal === true),
 )
 
 /** What the log calls a topic: another name where the operator's topics have one. */
@@ -34,8 +44,13 @@ export function topicName(settings: Settings, topic: string): string {
 
 /** All topics that must exist, with our names, each once. */
 export const neededTopics: readonly string[] = [
-  ...new Set([...eventTopics.keys(), DEAD_LETTERS_TOPIC, ALERTS_TOPIC]),
+  ...new Set([...archivedTopics.keys(), DEAD_LETTERS_TOPIC, ALERTS_TOPIC]),
 ]
+
+/** Of a topic that we make; one that is there already keeps its own, unless it is a broadcast. */
+export function partitionsOf(settings: Settings, topic: string): number {
+  return archivedTopics.get(topic)?.broadcast === true ? 1 : settings.partitions
+}
 
 export function checkReference(name: string, content: unknown): string | undefined {
   if (isRuleTable(name)) return undefined

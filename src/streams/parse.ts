@@ -7,26 +7,25 @@ import { type EpochMs, parseInstant } from '../kernel/time.ts'
 import type { RejectCode, Rejection, StreamEvent } from './topic.ts'
 
 /**
- * Compiles a parser for a wire schema that has a `recordedAt`; `instants` are its further times.
+ * Compiles a parser for a wire schema that has a `recordedAt`, or a time of another name; `instants` are
+ * its further times.
  * A null field counts as an absent one, since many senders write null for "not measured".
  */
 export function compileParser<S extends TObject, E extends StreamEvent>(
   schema: S,
   convert: (wire: Static<S>, recordedAtMs: EpochMs) => E,
-  options: { readonly instants?: readonly string[] } = {},
+  options: { readonly instants?: readonly string[]; readonly timeField?: string } = {},
 ): (value: unknown) => Result<E, Rejection> {
   const check = TypeCompiler.Compile(schema)
-  const { instants = [] } = options
+  const { instants = [], timeField = 'recordedAt' } = options
   return (value) => {
     if (typeof value !== 'object' || value === null || Array.isArray(value)) {
       return failed({ code: 'not-an-object', message: 'An event must be a JSON object.', path: '' })
     }
     const wire = check.Check(value) ? value : withoutNulls(value)
     if (!check.Check(wire)) return failed(firstProblem(check.Errors(wire).First()))
-    const recordedAtMs = parseInstant(Reflect.get(wire, 'recordedAt'))
-    if (recordedAtMs === undefined) {
-      return failed(badTime('recordedAt', Reflect.get(wire, 'recordedAt')))
-    }
+    const recordedAtMs = parseInstant(Reflect.get(wire, timeField))
+    if (recordedAtMs === undefined) return failed(badTime(timeField, Reflect.get(wire, timeField)))
     for (const field of instants) {
       const found: unknown = Reflect.get(wire, field)
       if (found !== undefined && parseInstant(found) === undefined) {

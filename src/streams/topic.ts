@@ -34,6 +34,10 @@ export interface Rejection {
 
 export interface TopicDefinition<E extends StreamEvent> {
   readonly name: string
+  /** Every task of the pipelines that name it holds all of it: it has one partition. */
+  readonly broadcast?: boolean
+  /** Written by the platform itself; doors do not take it. */
+  readonly internal?: boolean
   /** The wire format, for validation, OpenAPI and AsyncAPI. */
   readonly schema: TSchema
   /** Accepts exactly what `schema` describes; unknown fields are ignored. Pure. */
