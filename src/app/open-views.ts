@@ -3,9 +3,11 @@
 import { databaseIdentity } from '../adapters/postgres/identity.ts'
 import { openAlerts } from '../adapters/postgres/stored-alerts.ts'
 import { randomRunId } from '../adapters/random/system-random.ts'
+import type { DynamoDbAddress } from '../adapters/views/dynamodb-client.ts'
+import { openDynamoDbPublisher, openDynamoDbViews } from '../adapters/views/dynamodb-views.ts'
 import { createMemoryViews } from '../adapters/views/memory-views.ts'
 import { openRedisPublisher, openRedisViews } from '../adapters/views/redis-views.ts'
-import { isRetryable } from '../kernel/errors.ts'
+import { assert, isRetryable } from '../kernel/errors.ts'
 import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Database } from '../ports/database.ts'
@@ -34,23 +36,42 @@ export interface OpenViewsOptions {
 
 export async function openViews(options: OpenViewsOptions): Promise<OpenedViews> {
   const { settings, database } = options
-  const { redisUrl, views: store, roles } = settings
-  if (store === 'memory' || redisUrl === null) {
+  if (settings.views === 'memory') {
     const views = createMemoryViews(randomRunId())
     return { views, publisher: views, problem: views.problem, close: views.close }
   }
-  const place = {
-    ...options,
-    url: redisUrl,
-    installation: await databaseIdentity(database),
-    newGeneration: randomRunId,
-  }
-  if (!roles.has('serve')) {
-    const publisher = await openRedisPublisher(place)
+  const installation = await databaseIdentity(database)
+  const store = sharedStore(settings, { ...options, installation, newGeneration: randomRunId })
+  if (!settings.roles.has('serve')) {
+    const publisher = await store.openPublisher()
     return { views: null, publisher, problem: publisher.problem, close: publisher.close }
   }
-  const views = await openRedisViews(place)
+  const views = await store.openViews()
   return { views, publisher: views, problem: views.problem, close: views.close }
+}
+
+export function dynamoDbAddress(settings: Settings): DynamoDbAddress {
+  const { dynamoDbEndpoint: endpoint, awsRegion: region, dynamoDbTable: table } = settings
+  return { endpoint, region, table }
+}
+
+function sharedStore(
+  settings: Settings,
+  common: OpenViewsOptions & {
+    readonly installation: string
+    readonly newGeneration: () => string
+  },
+) {
+  if (settings.views === 'dynamodb') {
+    const place = { ...common, address: dynamoDbAddress(settings) }
+    return {
+      openPublisher: () => openDynamoDbPublisher(place),
+      openViews: () => openDynamoDbViews(place),
+    }
+  }
+  assert(settings.redisUrl !== null, 'Settings name Redis for the views, and no address of it.')
+  const place = { ...common, url: settings.redisUrl }
+  return { openPublisher: () => openRedisPublisher(place), openViews: () => openRedisViews(place) }
 }
 
 /** Tells the open alerts of the database to views that may not have them. Waits for the database. */

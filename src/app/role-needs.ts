@@ -32,7 +32,7 @@ export function missingForRoles(settings: Settings): readonly string[] {
   }
   if (roles.has('tasks') !== roles.has('serve') && views === 'memory') {
     missing.push(
-      'tasks and serve in different processes meet in Redis: set OUTRIDER_VIEWS=redis and OUTRIDER_REDIS_URL.',
+      'tasks and serve in different processes meet in Redis or DynamoDB: set OUTRIDER_VIEWS=redis and OUTRIDER_REDIS_URL, or OUTRIDER_VIEWS=dynamodb.',
     )
   }
   return missing

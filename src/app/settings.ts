@@ -22,12 +22,18 @@ export interface Settings {
   readonly partitions: number
   readonly topicNames: ReadonlyMap<string, string>
   readonly roles: ReadonlySet<ProcessRole>
-  readonly views: 'memory' | 'redis'
+  readonly views: ViewStore
   /** Set where the views lie in Redis. */
   readonly redisUrl: string | null
+  /** Null: the one of AWS. */
+  readonly dynamoDbEndpoint: string | null
+  readonly dynamoDbTable: string
   /** Null: the embedded log. */
   readonly kafka: KafkaSettings | null
 }
+
+/** Where live views lie. */
+export type ViewStore = 'memory' | 'redis' | 'dynamodb'
 
 /** What a process of the program may do; all of it unless told otherwise. */
 export type ProcessRole = 'doors' | 'tasks' | 'work' | 'serve'
@@ -43,6 +49,8 @@ interface Setting<T> {
 export const ADMIN_TOKEN_LENGTH = 32
 export const MAX_PARTITIONS = 256
 const BUCKET_PLACE = /^s3:\/\/[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](\/[^?#]*)?$/
+/** What DynamoDB takes. */
+const TABLE_NAME = /^[A-Za-z0-9._-]{3,255}$/
 /** What Kafka takes. */
 const TOPIC_NAME = /^[A-Za-z0-9._-]{1,249}$/
 
@@ -61,6 +69,8 @@ const settings = {
   ROLES: { fallback: new Set(PROCESS_ROLES), read: processRoles },
   VIEWS: { fallback: null, read: viewStore },
   REDIS_URL: { fallback: null, read: redisUrl },
+  DYNAMODB_ENDPOINT: { fallback: null, read: webAddress },
+  DYNAMODB_TABLE: { fallback: 'outrider-views', read: tableName },
   KAFKA_BROKERS: { fallback: null, read: brokerList },
   KAFKA_TLS: { fallback: false, read: onOrOff },
   KAFKA_TLS_CA: { fallback: null, read: String },
@@ -78,7 +88,6 @@ const settings = {
 /** Named in the contract, but belonging to parts that this version does not have. */
 const NOT_YET = new Set([
   'SCHEMA_REGISTRY_URL',
-  'DYNAMODB_ENDPOINT',
   'SMTP_URL',
   'MAIL_FROM',
   'MQTT_PORT',
@@ -159,6 +168,8 @@ export async function loadSettings(sources: SettingSources): Promise<Settings> {
     roles: value('ROLES'),
     views,
     redisUrl: redis,
+    dynamoDbEndpoint: value('DYNAMODB_ENDPOINT'),
+    dynamoDbTable: value('DYNAMODB_TABLE'),
     kafka: kafkaSettings(
       {
         KAFKA_BROKERS: value('KAFKA_BROKERS'),
@@ -248,9 +259,13 @@ function processRoles(value: string): ReadonlySet<ProcessRole> {
   return new Set(value.split(',').map((each) => role(each.trim())))
 }
 
-function viewStore(value: string): 'memory' | 'redis' {
-  if (value === 'dynamodb') throw new Error('cannot be dynamodb in this version yet')
-  return oneOf('memory', 'redis')(value)
+function viewStore(value: string): ViewStore {
+  return oneOf('memory', 'redis', 'dynamodb')(value)
+}
+
+function tableName(value: string): string {
+  if (TABLE_NAME.test(value)) return value
+  throw new Error(`must have 3 to 255 letters, digits, ".", "_" and "-"; found "${value}"`)
 }
 
 /** It may hold a password, which is never repeated in a message. */

@@ -5,6 +5,7 @@ import { test } from 'node:test'
 import pg from 'pg'
 import { runCommand, temporaryDataDir } from '../program.ts'
 import { requireOrSkip } from '../requirements.ts'
+import { dynamoDbMissing, startDynamoDb } from '../servers/dynamodb.ts'
 import { postgresMissing, startPostgres } from '../servers/postgres.ts'
 import { redisMissing, startRedis } from '../servers/redis.ts'
 
@@ -17,9 +18,10 @@ interface Finding {
 async function findings(
   dataDir: string,
   environment: NodeJS.ProcessEnv,
+  flags: readonly string[] = [],
 ): Promise<{ code: number | null; found: readonly Finding[] }> {
   const { code, stdout } = await runCommand(
-    ['doctor', '--json', '--data-dir', dataDir],
+    ['doctor', '--json', '--data-dir', dataDir, ...flags],
     environment,
   )
   return { code, found: JSON.parse(stdout).findings }
@@ -89,4 +91,21 @@ test('roles that lack their servers are found', async (t) => {
   assert.equal(code, 1)
   const messages = found.filter(({ part }) => part === 'roles').map(({ message }) => message)
   assert.equal(messages.length, 3, messages.join('\n'))
+})
+
+test('a DynamoDB without a table is mended by --fix, and then answers', async (t) => {
+  if (!requireOrSkip(t, 'DynamoDB Local', dynamoDbMissing() === undefined, dynamoDbMissing() ?? ''))
+    return
+  const dataDir = temporaryDataDir(t)
+  const server = await startDynamoDb()
+  t.after(() => server.stop())
+  const environment = { ...server.settings, OUTRIDER_DYNAMODB_TABLE: 'fleet-views' }
+  const said = async (...flags: string[]): Promise<string> => {
+    const found = await findings(dataDir, environment, flags)
+    const lines = found.found.filter(({ part }) => part === 'DynamoDB')
+    return lines.map(({ state, message }) => `${state}: ${message}`).join('\n')
+  }
+  assert.match(await said(), /^failed: There is no table fleet-views at http.*doctor --fix$/)
+  assert.match(await said('--fix'), /^ok: table fleet-views at http.* answers; made just now$/)
+  assert.match(await said('--fix'), /^ok: table fleet-views at \S+ answers$/)
 })

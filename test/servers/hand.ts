@@ -1,6 +1,7 @@
 // `npm run servers`: the servers of the tests, by hand. Prints the settings that name them; Ctrl-C ends them.
 
 import { parseArgs } from 'node:util'
+import { dynamoDbMissing, startDynamoDb } from './dynamodb.ts'
 import { startKafka } from './kafka.ts'
 import { kafkaMissing } from './kafka-jars.ts'
 import { postgresMissing, startPostgres } from './postgres.ts'
@@ -16,6 +17,7 @@ interface Offered {
 const offered: Readonly<Record<string, Offered>> = {
   kafka: { missing: kafkaMissing, start: () => startKafka() },
   redis: { missing: redisMissing, start: () => startRedis() },
+  dynamodb: { missing: dynamoDbMissing, start: () => startDynamoDb() },
   postgres: { missing: postgresMissing, start: () => startPostgres() },
   kafka3: { missing: kafkaMissing, start: () => startKafka({ brokers: 3 }) },
 }

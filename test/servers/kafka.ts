@@ -5,7 +5,8 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { after, type TestContext } from 'node:test'
 import { requireOrSkip } from '../requirements.ts'
-import { kafkaJars, kafkaMissing, run } from './kafka-jars.ts'
+import { kafkaJars, kafkaMissing } from './kafka-jars.ts'
+import { run } from './maven-jars.ts'
 import {
   freePorts,
   removeFolder,

@@ -2,11 +2,13 @@
 
 import type { Clock } from '../../ports/clock.ts'
 import type { Logger } from '../../ports/logger.ts'
-import type { Views } from '../../ports/views.ts'
+import { FeedFollower } from './feed-follower.ts'
+import type { QueuedPublisher } from './queued-publisher.ts'
 import { connectRedis } from './redis-connection.ts'
-import { createRedisPublisher, type RedisPublisher } from './redis-publisher.ts'
-import { RedisReader } from './redis-reader.ts'
+import { redisFeedSource } from './redis-feed-source.ts'
+import { createRedisPublisher } from './redis-publisher.ts'
 import { redisKeys } from './redis-script.ts'
+import { type SharedViews, sharedViews } from './shared-views.ts'
 
 export interface RedisPlace {
   /** `redis://[user:password@]host[:port][/number]`, `rediss://` with TLS. */
@@ -19,19 +21,14 @@ export interface RedisPlace {
   readonly onLost: () => void
 }
 
-export interface RedisViews extends Views {
-  /** Resolves once everything put here is in Redis and came back through the feed. */
-  settle(): Promise<void>
-}
-
 /** For a process that only puts. Rejects as `connectRedis`. */
-export async function openRedisPublisher(place: RedisPlace): Promise<RedisPublisher> {
+export async function openRedisPublisher(place: RedisPlace): Promise<QueuedPublisher> {
   const connection = await connectRedis(place.url, 'outrider-publisher')
   return createRedisPublisher({ ...place, connection, keys: redisKeys(place.installation) })
 }
 
 /** Rejects as `connectRedis`. */
-export async function openRedisViews(place: RedisPlace): Promise<RedisViews> {
+export async function openRedisViews(place: RedisPlace): Promise<SharedViews> {
   const publisher = await openRedisPublisher(place)
   const connection = await connectRedis(place.url, 'outrider-reader').catch(
     async (error: unknown) => {
@@ -39,26 +36,8 @@ export async function openRedisViews(place: RedisPlace): Promise<RedisViews> {
       throw error
     },
   )
-  const reader = new RedisReader({ ...place, connection, keys: redisKeys(place.installation) })
-  await reader.loaded()
-  const { state } = reader
-  return {
-    put: publisher.put,
-    publishAlerts: publisher.publishAlerts,
-    publishHandling: publisher.publishHandling,
-    get: async (view, key, tenantId) => state.get(view, key, tenantId),
-    list: async (view, tenantId) => state.list(view, tenantId),
-    openAlerts: async (tenantId) => state.openAlerts(tenantId),
-    position: () => reader.position,
-    subscribe: (listener) => reader.subscribe(listener),
-    problem: () => reader.problem() ?? publisher.problem(),
-    async settle() {
-      await publisher.flush()
-      await reader.reached(publisher.sequence)
-    },
-    async close() {
-      await publisher.close()
-      await reader.close()
-    },
-  }
+  const source = redisFeedSource(connection, redisKeys(place.installation))
+  const follower = new FeedFollower({ ...place, source })
+  await follower.loaded()
+  return sharedViews(publisher, follower)
 }

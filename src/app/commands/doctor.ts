@@ -17,10 +17,12 @@ import {
   problemText,
 } from '../command-line.ts'
 import { openInspection } from '../inspection.ts'
+import { dynamoDbAddress } from '../open-views.ts'
 import { openReferenceSource } from '../reference-source.ts'
 import { missingForRoles } from '../role-needs.ts'
 import type { Settings } from '../settings.ts'
 import { checkReference } from '../topics.ts'
+import { checkDynamoDb, mendDynamoDb } from './doctor-dynamodb.ts'
 import { checkKafka, checkPostgres, checkRedis, type Finding } from './doctor-servers.ts'
 
 const MINIMUM_NODE = 24
@@ -33,9 +35,10 @@ export function registerDoctor(program: Command): void {
     .description('check settings, data directory and servers; say what is wrong and how to mend it')
     .option('--json', 'one JSON document on standard output')
     .option('--data-dir <folder>', 'where log and database are kept (default: .outrider)')
-    .action((flags: { readonly json?: true; readonly dataDir?: string }, command: Command) =>
+    .option('--fix', 'make what is missing: the table of live views in DynamoDB')
+    .action((flags: DoctorFlags, command: Command) =>
       carryOut(command, async () => {
-        const findings = await examine(flags.dataDir)
+        const findings = await examine(flags)
         const healthy = findings.every(({ state }) => state !== 'failed')
         process.stdout.write(
           flags.json === true ? `${JSON.stringify({ healthy, findings })}\n` : text(findings),
@@ -45,7 +48,13 @@ export function registerDoctor(program: Command): void {
     )
 }
 
-async function examine(dataDir: string | undefined): Promise<readonly Finding[]> {
+interface DoctorFlags {
+  readonly json?: true
+  readonly dataDir?: string
+  readonly fix?: true
+}
+
+async function examine({ dataDir, fix }: DoctorFlags): Promise<readonly Finding[]> {
   const findings = [runtime(), dashboard()]
   let settings: Settings
   try {
@@ -64,6 +73,10 @@ async function examine(dataDir: string | undefined): Promise<readonly Finding[]>
   findings.push(...(await checkKafka(settings, clock)))
   if (settings.views === 'redis' && settings.redisUrl !== null) {
     findings.push(...(await checkRedis(settings.redisUrl, clock)))
+  }
+  if (settings.views === 'dynamodb') {
+    const address = dynamoDbAddress(settings)
+    findings.push(...(await (fix === true ? mendDynamoDb(address) : checkDynamoDb(address))))
   }
   findings.push(...roleFindings(settings))
   if (settings.databaseUrl !== null)

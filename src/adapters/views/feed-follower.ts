@@ -1,42 +1,48 @@
-// What Redis holds of the views, kept in this process as well: read once, then followed through the feed. So
-// a page costs Redis nothing, and while Redis is away the last known state is shown.
+// What a shared store holds of the views, kept in this process as well: read once, then followed through the
+// feed. So a page costs the store nothing, and while the store is away the last known state is shown.
 
 import { type DurationMs, SECOND_MS } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { FeedListener, FeedMessage, FeedPosition } from '../../ports/views.ts'
-import { decodeRecord } from './feed-record.ts'
-import type { RedisConnection } from './redis-connection.ts'
-import { GENERATION_FIELD, type RedisKeys } from './redis-script.ts'
 import { ViewState } from './view-state.ts'
 
-/** The feed is waited for so long at a time; then it is looked whether it is still the same one. */
-const WAIT_MS: DurationMs = SECOND_MS
 /** Until the first publisher began a generation. */
 const EMPTY_MS: DurationMs = 20
-/** Records read at a time. */
-const READ_RECORDS = 100
-/** Fields of a hash read at a time, about. */
-const SCAN_FIELDS = 500
 const FIRST_RETRY_MS: DurationMs = 50
 const LONGEST_RETRY_MS: DurationMs = SECOND_MS
 
-export interface RedisReaderOptions {
-  readonly connection: RedisConnection
-  readonly keys: RedisKeys
-  readonly clock: Clock
-  readonly logger: Logger
-}
-
-interface FeedRecord {
+export interface FeedRecord {
   readonly sequence: number
   readonly generation: string
   readonly messages: readonly FeedMessage[]
 }
 
-export class RedisReader {
+/** Where views and feed are read. */
+export interface FeedSource {
+  /** As messages call it. */
+  readonly name: string
+  /** Null where nothing was ever put. */
+  newest(): Promise<FeedPosition | null>
+  /**
+   * Records behind the position, in order. Waits up to about a second for the first; the signal ends that. A
+   * record that does not follow on the position says that some are missing.
+   */
+  read(after: FeedPosition, signal: AbortSignal): Promise<readonly FeedRecord[]>
+  /** All that is kept: whatever was told up to `newest` before this began is in it. */
+  everything(): AsyncIterable<FeedMessage>
+  close(): void
+}
+
+export interface FeedFollowerOptions {
+  readonly source: FeedSource
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export class FeedFollower {
   readonly state = new ViewState()
-  readonly #options: RedisReaderOptions
+  readonly #options: FeedFollowerOptions
   readonly #listeners = new Set<FeedListener>()
   readonly #closed = new AbortController()
   readonly #running: Promise<void>
@@ -44,7 +50,7 @@ export class RedisReader {
   #position: FeedPosition | null = null
   #away = false
 
-  constructor(options: RedisReaderOptions) {
+  constructor(options: FeedFollowerOptions) {
     this.#options = options
     this.#running = this.#run()
   }
@@ -60,7 +66,8 @@ export class RedisReader {
 
   problem(): string | null {
     if (this.#position === null) return 'the live views are being read'
-    return this.#away ? 'Redis does not answer: the live views stand still' : null
+    const { source } = this.#options
+    return this.#away ? `${source.name} does not answer: the live views stand still` : null
   }
 
   /** Resolves once everything was read for the first time. */
@@ -79,7 +86,7 @@ export class RedisReader {
 
   async close(): Promise<void> {
     this.#closed.abort()
-    this.#options.connection.destroy()
+    this.#options.source.close()
     await this.#running
     this.#listeners.clear()
     this.state.clear()
@@ -109,10 +116,11 @@ export class RedisReader {
       if (!(await this.#load(null))) await this.#options.clock.sleep(EMPTY_MS, this.#closed.signal)
       return
     }
+    const { source } = this.#options
     const { feed, sequence } = this.#position
-    const records = await this.#read(sequence)
+    const records = await source.read(this.#position, this.#closed.signal)
     if (records.length === 0) {
-      const found = await this.#newest()
+      const found = await source.newest()
       // Nothing came, yet the numbering went on elsewhere: emptied, or filled again from nothing.
       if (found !== null && (found.feed !== feed || found.sequence < sequence)) {
         await this.#load(this.#position)
@@ -126,15 +134,6 @@ export class RedisReader {
       }
       this.#take(record)
     }
-  }
-
-  async #read(after: number): Promise<readonly FeedRecord[]> {
-    const { connection, keys } = this.#options
-    const reply = await connection.xRead(
-      { key: keys.feed, id: `${after}-0` },
-      { BLOCK: WAIT_MS, COUNT: READ_RECORDS },
-    )
-    return (reply?.[0]?.messages ?? []).flatMap((found) => (found === null ? [] : recordOf(found)))
   }
 
   #take({ sequence, generation, messages }: FeedRecord): void {
@@ -155,57 +154,19 @@ export class RedisReader {
 
   /** Reads everything; false where there is nothing yet. What comes meanwhile is read from the feed afterwards. */
   async #load(before: FeedPosition | null): Promise<boolean> {
-    const found = await this.#newest()
+    const { source, logger } = this.#options
+    const found = await source.newest()
     if (found === null) return false
     const isGap = before !== null && before.feed === found.feed
     // A store that lost everything is being filled again: until then this process knows more than it does.
     if (isGap) this.state.clear()
     const messages: FeedMessage[] = isGap ? [{ type: 'gap' }] : []
-    for await (const message of this.#everything()) {
+    for await (const message of source.everything()) {
       if (this.#apply(message) && !isGap) messages.push(message)
     }
     this.#position = found
-    if (isGap) this.#options.logger.warn('feed-gap', { sequence: found.sequence })
+    if (isGap) logger.warn('feed-gap', { sequence: found.sequence })
     this.#tell(messages)
     return true
-  }
-
-  async #newest(): Promise<FeedPosition | null> {
-    const { connection, keys } = this.#options
-    const [generation, sequence] = await connection.mGet([keys.generation, keys.sequence])
-    if (generation == null || sequence == null) return null
-    return { feed: String(generation), sequence: Number(sequence) }
-  }
-
-  async *#everything(): AsyncIterable<FeedMessage> {
-    const { connection, keys } = this.#options
-    for (const hash of await connection.sMembers(keys.views)) yield* this.#hash(String(hash))
-    yield* this.#hash(keys.alerts)
-  }
-
-  async *#hash(key: string): AsyncIterable<FeedMessage> {
-    let cursor = '0'
-    do {
-      const page = await this.#options.connection.hScan(key, cursor, { COUNT: SCAN_FIELDS })
-      for (const { value } of page.entries) {
-        const text = String(value)
-        const message = decodeRecord(text.slice(text.indexOf('\n') + 1))
-        if (message !== undefined) yield message
-      }
-      cursor = String(page.cursor)
-    } while (cursor !== '0')
-  }
-}
-
-function recordOf(found: { readonly id: unknown; readonly message: object }): FeedRecord {
-  const fields = Object.entries(found.message)
-  const messages = fields.flatMap(([field, value]) =>
-    field === GENERATION_FIELD ? [] : (decodeRecord(String(value)) ?? []),
-  )
-  const generation = fields.find(([field]) => field === GENERATION_FIELD)?.[1]
-  return {
-    sequence: Number(String(found.id).split('-')[0]),
-    generation: String(generation),
-    messages,
   }
 }
