@@ -96,6 +96,18 @@ export interface Pipeline<E extends StreamEvent, S> {
   readonly eventFields?: readonly (keyof S & string)[]
   onEvent(state: S, event: E, context: KeyContext): void
   onTimer(state: S, timer: string, context: KeyContext): void
+  /**
+   * An event that comes too late to be put in its place is given to the state all the same, at the key's
+   * newest event time: for states that put their events in order themselves. It is flagged `late` as any.
+   */
+  readonly takesLateEvents?: true
+  /** A moment of wall time at which a key is looked at again, though nothing comes of it; absent where there is none. */
+  readonly deadline?: {
+    /** Null: none. After `onPassed` it must be null, or later than before. */
+    atMs(state: Readonly<S>): EpochMs | null
+    /** What came before it is settled: events that come out of order from before it are late. */
+    onPassed(state: S, context: KeyContext): void
+  }
   /** Episodes that are open in this state. */
   openEpisodes(state: S): readonly Episode[]
   /** Silences that are watched for whatever the rules say. */

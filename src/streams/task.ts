@@ -480,6 +480,10 @@ export class Task<E extends StreamEvent, S> {
     }
     this.#heard(slot, record, eventTimeMs)
     const late = !this.#place(slot, { event, eventTimeMs, ...placeOf(record) })
+    if (late && this.pipeline.takesLateEvents === true) {
+      this.#place(slot, { event, eventTimeMs: slot.headTimeMs, ...placeOf(record) })
+    }
+    if (this.pipeline.deadline !== undefined) this.#queueSilence(slot)
     if (event.eventId !== null) rememberId(slot, event.eventId, late)
     if (future) {
       this.#counts.future++
@@ -699,19 +703,21 @@ export class Task<E extends StreamEvent, S> {
       if (slot === undefined) return
       this.#silences.pop()
       slot.queuedAtMs = null
-      this.#fallSilent(slot)
+      const deadlineMs = this.#deadlineMs(slot)
+      if (deadlineMs <= this.#silenceDueMs(slot)) this.#passDeadline(slot, deadlineMs)
+      else this.#fallSilent(slot)
       this.#queueSilence(slot)
     }
   }
 
-  /** The key that falls silent first, at or before the time given; entries out of date are put right on the way. */
+  /** The key that falls silent, or whose deadline passes, first, at or before the time given; entries out of date are put right on the way. */
   #nextSilenceBy(nowMs: EpochMs): KeySlot<E, S> | undefined {
     for (;;) {
       const atMs = this.#silences.nextAtMs
       if (atMs > nowMs) return undefined
       const slot = this.#slots.get(this.#silences.nextKey)
       const current = slot?.queuedAtMs === atMs ? slot : undefined
-      if (current !== undefined && this.#silenceDueMs(current) <= atMs) return current
+      if (current !== undefined && this.#dueMs(current) <= atMs) return current
       this.#silences.pop()
       if (current === undefined) continue
       current.queuedAtMs = null
@@ -726,8 +732,30 @@ export class Task<E extends StreamEvent, S> {
       : slot.silentSinceMs + silence.afterMs
   }
 
+  #deadlineMs(slot: KeySlot<E, S>): EpochMs {
+    return this.pipeline.deadline?.atMs(slot.head.state) ?? Number.POSITIVE_INFINITY
+  }
+
+  #dueMs(slot: KeySlot<E, S>): EpochMs {
+    return Math.min(this.#silenceDueMs(slot), this.#deadlineMs(slot))
+  }
+
+  #passDeadline(slot: KeySlot<E, S>, atMs: EpochMs): void {
+    this.#markUnsaved(slot)
+    this.#markUnseen(slot)
+    settle(slot, this.#copy)
+    this.#slot = slot
+    this.#cause = { offset: slot.lastOffset, receivedAtMs: atMs, tenantId: slot.tenantId }
+    this.#context.enter(slot, slot.head)
+    this.#context.eventTimeMs = Math.max(atMs, slot.headTimeMs)
+    this.#context.offset = slot.lastOffset
+    this.pipeline.deadline?.onPassed(slot.head.state, this.#context)
+    settle(slot, this.#copy)
+    assert(this.#deadlineMs(slot) > atMs, `${this.pipeline.name}: a deadline passed and stays.`)
+  }
+
   #queueSilence(slot: KeySlot<E, S>): void {
-    const dueMs = this.#silenceDueMs(slot)
+    const dueMs = this.#dueMs(slot)
     if (dueMs >= (slot.queuedAtMs ?? Number.POSITIVE_INFINITY)) return
     slot.queuedAtMs = dueMs
     this.#silences.push(dueMs, scopedKey(slot.tenantId, slot.key))
@@ -796,6 +824,7 @@ export class Task<E extends StreamEvent, S> {
     return (
       this.#arrivalClockMs - slot.lastReceivedAtMs > this.pipeline.forgetAfterMs &&
       slot.silenceEpisodes.length === 0 &&
+      this.#deadlineMs(slot) === Number.POSITIVE_INFINITY &&
       this.pipeline.openEpisodes(slot.head.state).length === 0
     )
   }

@@ -1,11 +1,11 @@
 // What trips consume: states of rides, each with what is known of the ride by then.
 
 import { type Static, Type } from '@sinclair/typebox'
+import { AMOUNT_PATTERN, CURRENCY_PATTERN, exactAmount, MAX_AMOUNT } from '../../kernel/money.ts'
 import { type EpochMs, parseInstant } from '../../kernel/time.ts'
 import type { ArchiveTable } from '../../ports/archive.ts'
 import { compileParser } from '../../streams/parse.ts'
 import type { StreamEvent, TopicDefinition } from '../../streams/topic.ts'
-import { AMOUNT_PATTERN, CURRENCY_PATTERN, exactAmount, MAX_AMOUNT } from './money.ts'
 
 const closedRange = (minimum: number, maximum: number) =>
   Type.Optional(Type.Number({ minimum, maximum }))

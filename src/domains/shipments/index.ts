@@ -1,0 +1,20 @@
+// The only door to the shipments domain: shipments, and the warehouses that hold them.
+
+import type { Domain } from '../domain.ts'
+import { shipmentsPipeline, shipmentsPipelineWith } from './pipeline.ts'
+import { shipmentRules } from './rules.ts'
+import { warehousesPipeline, warehousesPipelineWith } from './warehouses/pipeline.ts'
+import { checkReorderPoints, REORDER_TABLE } from './warehouses/reorder-points.ts'
+import { warehouseRules } from './warehouses/rules.ts'
+
+export const shipmentsDomain: Domain = {
+  name: 'shipments',
+  pipelines: [shipmentsPipeline, warehousesPipeline],
+  rules: [shipmentRules, warehouseRules],
+  pipelinesWith: (rules) => [
+    shipmentsPipelineWith(rules(shipmentRules)),
+    warehousesPipelineWith(rules(warehouseRules)),
+  ],
+  referenceTables: [{ name: REORDER_TABLE, check: checkReorderPoints }],
+  fleets: [],
+}
