@@ -1,6 +1,6 @@
 // The parts of the benchmark, each on data directories of its own, each giving its figures.
 
-import { rmSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { probeAlerts } from './alert-probe.ts'
@@ -40,6 +40,15 @@ export const QUICK: Plan = {
   kills: 1,
 }
 
+const TRIED_RULE = {
+  name: 'tried-rule',
+  topic: 'truck-readings',
+  when: 'event.temperatureC > 9 && event.doorOpen',
+  for: '30s',
+  severity: 'warning',
+  fields: ['temperatureC'],
+  summary: '{temperatureC} °C with an open door',
+}
 const TRUCKS = 10_000
 const FLEETS = [1_000, 10_000, 100_000] as const
 const ALERTS_PER_SECOND = 100
@@ -119,6 +128,24 @@ async function replay(findings: Findings, dataDir: string): Promise<void> {
   const alerts = numberIn(document, 'alerts')
   const same = numberIn(document, 'same')
   if (same !== alerts) findings.problem(`replay gave ${alerts} alerts, ${same} as recorded.`)
+  await replayOfOneRule(findings, dataDir)
+}
+
+/** As somebody who writes a rule sees what it would have said. */
+async function replayOfOneRule(findings: Findings, dataDir: string): Promise<void> {
+  findings.say('replaying one new rule')
+  const file = join(dataDir, 'tried-rule.json')
+  writeFileSync(file, JSON.stringify(TRIED_RULE))
+  const command = ['replay', '--topic', TRIED_RULE.topic, '--rules', file]
+  const { document } = await runCommand(command, dataDir)
+  if (numberIn(document, 'alerts') === 0) findings.problem('the rule that is tried never fires.')
+  findings.add({
+    id: 'replay.rule',
+    label: '  of one new rule',
+    value: numberIn(document, 'events') / numberIn(document, 'seconds'),
+    unit: 'events/s',
+    goal: AT_LEAST(500_000),
+  })
 }
 
 function numberIn(document: unknown, field: string): number {

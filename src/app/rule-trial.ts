@@ -4,7 +4,7 @@ import { type CaseOutcome, runCase } from '../rules/cases.ts'
 import type { RuleCase, RuleDocument } from '../rules/rule-document.ts'
 import { definitionOf } from '../rules/rule-document.ts'
 import type { RuleTrace } from '../rules/rule-set.ts'
-import { fixedRules, type RuleTopic } from '../rules/rule-source.ts'
+import { type RuleTopic, triedRules } from '../rules/rule-source.ts'
 import type { AnyPipeline } from '../streams/pipeline.ts'
 import { allDomains } from './topics.ts'
 
@@ -20,7 +20,7 @@ export function trialPipeline(
       .filter((document) => document.topic === topic.topic.name && document.disabled !== true)
       .map((document) => definitionOf(document, { version: 1, entityType: topic.entityType }))
   return domain
-    ?.pipelinesWith((topic) => fixedRules(topic, definitionsFor(topic), trace))
+    ?.pipelinesWith((topic) => triedRules(topic, definitionsFor(topic), trace))
     .find(({ topic }) => topic.name === topicName)
 }
 

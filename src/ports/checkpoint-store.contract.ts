@@ -992,6 +992,28 @@ export function checkpointStoreContract(name: string, open: OpenCheckpointStore)
         deepEqual(await archived(store, TABLE, task.partition, [20, 20]), [])
       }))
 
+    test('a reader who names columns gets those, and null in place of the others', () =>
+      withStore(async ({ store }, task) => {
+        await runTo(store, task, 20)
+        const whole = await archived(store, TABLE, task.partition)
+        const few: ArchivedEvent<Reading>[] = []
+        const range = { partition: task.partition, fromOffset: 0, toOffset: 20 }
+        const columns = ['entity_id', 'recorded_at', 'count', 'unheard_of']
+        for await (const rows of store.readArchive(TABLE, { ...range, columns })) few.push(...rows)
+        const nothing = {
+          celsius: null,
+          total: null,
+          open: null,
+          price: null,
+          items: null,
+          note: null,
+        }
+        deepEqual(
+          few,
+          whole.map((row) => ({ ...row, event: { ...row.event, ...nothing } })),
+        )
+      }))
+
     test('a reader that stops early leaves the store as it was', () =>
       withStore(async ({ store }, task) => {
         await runTo(store, task, 2_000)

@@ -130,6 +130,15 @@ export interface Snapshot {
 
 export type CommitOutcome = 'committed' | 'fenced'
 
+/** Events of one partition, `[fromOffset, toOffset)`. */
+export interface ArchiveRange {
+  readonly partition: number
+  readonly fromOffset: number
+  readonly toOffset: number
+  /** The topic's own columns that are wanted, the others being null; absent: all. Names that there are not change nothing. */
+  readonly columns?: readonly string[]
+}
+
 export interface CheckpointStore {
   /** Creates or extends the archive table of a topic, and its time partitions ahead of time. */
   ensureArchive(layout: ArchiveLayout): Promise<void>
@@ -148,10 +157,10 @@ export interface CheckpointStore {
   saveSnapshot(snapshot: Snapshot): Promise<CommitOutcome>
   /** Lowest offset that a restart could still need from the log, by partition. */
   keepFromOffset(task: TaskId): Promise<number>
-  /** Archived events of one partition in offset order, `[fromOffset, toOffset)`. */
+  /** Archived events of one partition in offset order. */
   readArchive<E>(
     table: ArchiveTable<E>,
-    range: { readonly partition: number; readonly fromOffset: number; readonly toOffset: number },
+    range: ArchiveRange,
   ): AsyncIterable<readonly ArchivedEvent<E>[]>
   /** Everything the journal of a task still holds, ordered. */
   journal(task: TaskId): Promise<readonly JournalEntry[]>

@@ -68,6 +68,11 @@ export class FieldTable {
     return slot
   }
 
+  /** Fields that are read, such as `event.speedKmh`. */
+  get used(): readonly string[] {
+    return [...this.#used].flatMap(([root, slots]) => slots.map(({ name }) => `${root}.${name}`))
+  }
+
   read(input: RuleInput): void {
     for (const { root, slots } of this.#reads) {
       const from = input[root] ?? NOTHING
@@ -107,10 +112,15 @@ export function fieldOf(input: RuleInput, name: string): FieldValue {
 
 /** Whether `fieldOf` could ever find something under that name. */
 export function isShownField(vocabulary: RuleVocabulary, name: string): boolean {
+  return rootsShowing(vocabulary, name).length > 0
+}
+
+/** Where `fieldOf` could find something under that name. */
+export function rootsShowing(vocabulary: RuleVocabulary, name: string): readonly Root[] {
   const dot = name.indexOf('.')
   const roots = dot > 0 ? ROOTS.filter((root) => root === name.slice(0, dot)) : SHOWN_ROOTS
   const field = name.slice(dot + 1)
-  return roots.some((root) => Object.hasOwn(vocabulary[root] ?? NOTHING, field))
+  return roots.filter((root) => Object.hasOwn(vocabulary[root] ?? NOTHING, field))
 }
 
 export function shownFields(vocabulary: RuleVocabulary): readonly string[] {

@@ -158,6 +158,11 @@ export class RuleSet {
       }))
   }
 
+  /** Fields that conditions name, such as `event.speedKmh`. */
+  get conditionFields(): readonly string[] {
+    return this.#table.used
+  }
+
   onEvent(runs: RuleRuns, input: RuleInput, context: KeyContext): void {
     if (this.#judging.length === 0 && this.#trace === null) return
     this.#table.read(input)

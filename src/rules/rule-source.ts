@@ -2,11 +2,13 @@
 // so apply at a batch boundary and stand in its journal; or a fixed set, for trying rules over history.
 
 import { Kind, type TSchema } from '@sinclair/typebox'
+import type { ArchiveLayout } from '../ports/archive.ts'
 import { type KeyContext, type PipelineRules, RULE_TABLE_PREFIX } from '../streams/pipeline.ts'
 import type { StreamEvent, TopicDefinition } from '../streams/topic.ts'
 import type { RuleDefinition } from './definition.ts'
 import type { FieldKind, Fields, RuleVocabulary } from './field-table.ts'
 import { definitionOf, type RuleDocument, ruleDocumentCheck } from './rule-document.ts'
+import { EVERYTHING, type FieldOrigins, type RuleScope, scopeOf } from './rule-scope.ts'
 import { type RuleFailure, type RuleRuns, RuleSet, type RuleTrace } from './rule-set.ts'
 
 /** A topic as rules meet it. */
@@ -15,6 +17,8 @@ export interface RuleTopic {
   /** What its key names, such as `truck`. */
   readonly entityType: string
   readonly vocabulary: RuleVocabulary
+  /** Event fields behind what is not of the event itself; absent where it is not said. */
+  readonly origins?: FieldOrigins
   /** The rules that come with the program. */
   readonly documents: readonly RuleDocument[]
 }
@@ -44,6 +48,7 @@ export function isRuleTable(name: string): boolean {
 export interface RuleSource {
   /** Reference table that the rules come from; null where they are fixed. */
   readonly table: string | null
+  readonly scope: RuleScope
   /** Rules in force for the event. */
   at(context: Pick<KeyContext, 'reference'>): RuleSet
   ofTable(content: unknown): RuleSet
@@ -75,6 +80,7 @@ export function liveRules(topic: RuleTopic): RuleSource {
   }
   return {
     table,
+    scope: EVERYTHING,
     at(context) {
       const found = context.reference(table)
       if (found === content) return current
@@ -88,12 +94,27 @@ export function liveRules(topic: RuleTopic): RuleSource {
   }
 }
 
-export function fixedRules(
+export function fixedRules(topic: RuleTopic, definitions: readonly RuleDefinition[]): RuleSource {
+  const set = new RuleSet(definitions, topic.vocabulary).checked()
+  return { ...fixedSource(set), scope: EVERYTHING }
+}
+
+/** Rules that are tried over history, for the sake of their alerts alone. */
+export function triedRules(
   topic: RuleTopic,
   definitions: readonly RuleDefinition[],
-  trace: RuleTrace | null = null,
+  trace: RuleTrace | null,
 ): RuleSource {
-  const set = new RuleSet(definitions, topic.vocabulary, trace).checked()
+  const { vocabulary, origins } = topic
+  const set = new RuleSet(definitions, vocabulary, trace).checked()
+  const { conditionFields } = set
+  return {
+    ...fixedSource(set),
+    scope: scopeOf({ definitions, conditionFields, vocabulary, origins }),
+  }
+}
+
+function fixedSource(set: RuleSet): Omit<RuleSource, 'scope'> {
   return { table: null, at: () => set, ofTable: () => set, takeFailures: () => set.takeFailures() }
 }
 
@@ -137,6 +158,25 @@ export function pipelineRules<S>(
     },
     takeFailures: () => source.takeFailures(),
   }
+}
+
+/** The columns of the archive that a pipeline needs with these rules; nothing where it needs all. */
+export function archiveColumnsFor(
+  { scope: { eventFields: fields } }: RuleSource,
+  archive: ArchiveLayout,
+): { readonly archiveColumns?: readonly string[] } {
+  if (fields === null) return {}
+  const names = new Set(archive.columns.map(({ name }) => name))
+  const columns = fields.map(columnOf)
+  // A field that is not where its name says could be made of any column.
+  if (columns.some((name) => !names.has(name))) return {}
+  return { archiveColumns: [archive.entityColumn, archive.recordedAtColumn, ...columns] }
+}
+
+/** Columns have the names of the fields, in small letters: `speedKmh` stands in `speed_kmh`. */
+function columnOf(field: string): string {
+  const name = field === 'recordedAtMs' ? 'recordedAt' : field
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`)
 }
 
 /** The fields that a topic's events have as the engine holds them: plain ones of its schema, and the time. */

@@ -1,7 +1,6 @@
 // Runs archived history through a pipeline: the same task, fed from the archive and its journal, with
 // nothing written and nobody told.
 
-import { ok } from '../kernel/result.ts'
 import type { Alert } from '../ports/alert.ts'
 import type { ArchiveChunk, ArchivedEvent, ArchiveEncoder } from '../ports/archive.ts'
 import type {
@@ -10,9 +9,8 @@ import type {
   TaskId,
   WindowResult,
 } from '../ports/checkpoint-store.ts'
-import type { LogRecord } from '../ports/log.ts'
 import type { ReferenceStore } from '../ports/reference-source.ts'
-import { type BatchInputs, NO_INPUTS, type ReferenceVersion } from './batch.ts'
+import type { BatchInputs, ReferenceVersion } from './batch.ts'
 import type { AnyPipeline } from './pipeline.ts'
 import { type AnyTask, Task } from './task.ts'
 
@@ -33,13 +31,6 @@ export interface HistoryStep {
   readonly windows: readonly WindowResult[]
 }
 
-/** A record whose event is read already; its bytes are not needed any more. */
-interface TypedRecord extends LogRecord {
-  readonly event: unknown
-}
-
-const NO_BYTES = new Uint8Array(0)
-
 /** From the first event on, since every state has its beginning there; the caller picks what it shows. */
 export async function* runHistory(options: HistoryOptions): AsyncIterable<HistoryStep> {
   const { pipeline, topic, partition, store, toOffset } = options
@@ -48,18 +39,22 @@ export async function* runHistory(options: HistoryOptions): AsyncIterable<Histor
     topic,
     partition,
     encoder: discardingEncoder(),
-    decode: (record) => ok((record as TypedRecord).event as never),
   })
   const id: TaskId = { pipeline: pipeline.name, partition }
   const journal = (await store.journal(id)).filter((entry) => entry.offset <= toOffset)
   let next = 0
-  const range = { partition, fromOffset: 0, toOffset }
+  const { archiveColumns: columns } = pipeline
+  const range = {
+    ...{ partition, fromOffset: 0, toOffset },
+    ...(columns === undefined ? {} : { columns }),
+  }
   for await (const events of store.readArchive(pipeline.topic.archive, range)) {
     let from = 0
     while (from < events.length) {
       const entry = journal[next]
       const to = entry === undefined ? events.length : firstAtOrAfter(events, from, entry.offset)
-      if (to > from) yield stepOf(task, events.slice(from, to))
+      if (to > from)
+        yield stepOf(task, to - from === events.length ? events : events.slice(from, to))
       from = to
       if (entry !== undefined && to < events.length) {
         yield applyEntry(task, entry, await versionsOf(options, entry))
@@ -73,16 +68,8 @@ export async function* runHistory(options: HistoryOptions): AsyncIterable<Histor
 }
 
 function stepOf(task: AnyTask, events: readonly ArchivedEvent<unknown>[]): HistoryStep {
-  const records: readonly TypedRecord[] = events.map((archived) => ({
-    offset: archived.offset,
-    key: '',
-    value: NO_BYTES,
-    receivedAtMs: archived.receivedAtMs,
-    tenantId: archived.tenantId,
-    event: archived.event,
-  }))
-  const output = task.process(records, (records.at(-1)?.offset ?? 0) + 1, NO_INPUTS)
-  return { events: records.length, alerts: output.alerts, windows: output.windows }
+  const { alerts, windows } = task.processArchived(events)
+  return { events: events.length, alerts, windows }
 }
 
 function applyEntry(

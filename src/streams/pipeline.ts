@@ -84,6 +84,8 @@ export interface BroadcastDefinition {
 export interface Pipeline<E extends StreamEvent, S> {
   readonly name: string
   readonly topic: TopicDefinition<E>
+  /** Columns that it needs of archived events, the rest being read as null; absent: all. */
+  readonly archiveColumns?: readonly string[]
   /** Grows with every change of S that older snapshots do not fit. */
   readonly stateFormat: number
   /** Keys that sent nothing for this long are forgotten. */

@@ -7,7 +7,7 @@ import { derivedId } from '../kernel/ids.ts'
 import type { Result } from '../kernel/result.ts'
 import type { DurationMs, EpochMs } from '../kernel/time.ts'
 import type { Alert } from '../ports/alert.ts'
-import type { ArchiveEncoder, EventFlag } from '../ports/archive.ts'
+import type { ArchivedEvent, ArchiveEncoder, EventFlag } from '../ports/archive.ts'
 import type {
   DeadLetter,
   JournalEntry,
@@ -221,6 +221,20 @@ export class Task<E extends StreamEvent, S> {
     this.#nextOffset = Math.max(this.#nextOffset, nextOffset)
     const windows = [...inputWindows, ...this.#windows.take()]
     return this.#take(fromOffset, { journal, causedByTick, windows })
+  }
+
+  /** Applies events of the archive, which are counted and judged as they were when they came, and archived no more. */
+  processArchived(events: readonly ArchivedEvent<E>[]): BatchOutput {
+    const fromOffset = this.#nextOffset
+    for (const archived of events) {
+      this.#accept(archived.event, archived)
+      this.#nextOffset = archived.offset + 1
+    }
+    return this.#take(fromOffset, {
+      journal: [],
+      causedByTick: false,
+      windows: this.#windows.take(),
+    })
   }
 
   /** Live views of keys that changed, at most `limit`; the rest stays for the next call. */
@@ -445,14 +459,8 @@ export class Task<E extends StreamEvent, S> {
       })
       return
     }
-    this.#counts.events++
     const event = decoded.value
-    // Only what is archived moves time: history must run from the archive as it ran from the log.
-    this.#forgiveOutage(record.receivedAtMs)
-    this.#advanceArrival(record.receivedAtMs)
-    this.#windows.passTimeAtEvent(record.receivedAtMs)
-    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, record.receivedAtMs)
-    const flags = this.#judge(event, record)
+    const flags = this.#accept(event, record)
     if (this.#restoring) return
     this.#encoder.add(
       {
@@ -467,8 +475,18 @@ export class Task<E extends StreamEvent, S> {
     )
   }
 
+  #accept(event: E, record: Arrival): readonly EventFlag[] | null {
+    this.#counts.events++
+    // Only what is archived moves time: history must run from the archive as it ran from the log.
+    this.#forgiveOutage(record.receivedAtMs)
+    this.#advanceArrival(record.receivedAtMs)
+    this.#windows.passTimeAtEvent(record.receivedAtMs)
+    this.#lastArrivalMs = Math.max(this.#lastArrivalMs, record.receivedAtMs)
+    return this.#judge(event, record)
+  }
+
   /** Gives the event to its key and returns what is noted about it. */
-  #judge(event: E, record: LogRecord): readonly EventFlag[] | null {
+  #judge(event: E, record: Arrival): readonly EventFlag[] | null {
     const slot = this.#slotOf(this.pipeline.topic.keyOf(event), record)
     this.#slot = slot
     this.#cause = record
@@ -499,7 +517,7 @@ export class Task<E extends StreamEvent, S> {
     return LATE
   }
 
-  #slotOf(key: string, record: LogRecord): KeySlot<E, S> {
+  #slotOf(key: string, record: Arrival): KeySlot<E, S> {
     const scoped = scopedKey(record.tenantId, key)
     const known = this.#slots.get(scoped)
     if (known !== undefined && !this.#isForgettable(known)) return known
@@ -534,7 +552,7 @@ export class Task<E extends StreamEvent, S> {
   }
 
   /** Notes that the key spoke, and ends what its silence had opened. */
-  #heard(slot: KeySlot<E, S>, record: LogRecord, eventTimeMs: EpochMs): void {
+  #heard(slot: KeySlot<E, S>, record: Arrival, eventTimeMs: EpochMs): void {
     slot.lastReceivedAtMs = record.receivedAtMs
     slot.lastOffset = record.offset
     slot.silencesPassed = 0
@@ -920,11 +938,14 @@ function silencesOf<E extends StreamEvent, S>(
   return silences.length > 0 ? silences : ofRules
 }
 
+/** When and where an event came in. */
+type Arrival = Pick<LogRecord, 'offset' | 'receivedAtMs' | 'tenantId'>
+
 function nothingAsked(): Rebuilt {
   return { closed: [], rows: null }
 }
 
-function placeOf(record: LogRecord): Pick<LogRecord, 'offset' | 'receivedAtMs'> {
+function placeOf(record: Arrival): Pick<Arrival, 'offset' | 'receivedAtMs'> {
   return { offset: record.offset, receivedAtMs: record.receivedAtMs }
 }
 

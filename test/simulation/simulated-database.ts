@@ -5,6 +5,7 @@ import { PlatformError } from '../../src/kernel/errors.ts'
 import type { Alert } from '../../src/ports/alert.ts'
 import type { ArchivedEvent, ArchiveTable } from '../../src/ports/archive.ts'
 import type {
+  ArchiveRange,
   Checkpoint,
   CheckpointStore,
   Claim,
@@ -235,12 +236,12 @@ export function simulatedStore(database: SimulatedDatabase): CheckpointStore {
     },
     async *readArchive<E>(
       table: ArchiveTable<E>,
-      range: { readonly partition: number; readonly fromOffset: number; readonly toOffset: number },
+      range: ArchiveRange,
     ): AsyncIterable<readonly ArchivedEvent<E>[]> {
       const prefix = `${table.name}/${range.partition}/`
       const rows = [...open().archive]
         .filter(([name]) => name.startsWith(prefix))
-        .map(([, row]) => readRow(table, row))
+        .map(([, row]) => readRow(table, row, range.columns))
         .filter(({ offset }) => offset >= range.fromOffset && offset < range.toOffset)
         .sort((a, b) => a.offset - b.offset)
       for (let from = 0; from < rows.length; from += ARCHIVE_PAGE) {
@@ -254,7 +255,14 @@ export function simulatedStore(database: SimulatedDatabase): CheckpointStore {
   }
 }
 
-function readRow<E>(table: ArchiveTable<E>, row: MemoryRow): ArchivedEvent<E> {
-  const event = fromColumnValues(table, columnsOf(row))
+function readRow<E>(
+  table: ArchiveTable<E>,
+  row: MemoryRow,
+  wanted: readonly string[] | undefined,
+): ArchivedEvent<E> {
+  const values = columnsOf(row).map((value, index) =>
+    wanted === undefined || wanted.includes(table.columns[index]?.name ?? '') ? value : null,
+  )
+  const event = fromColumnValues(table, values)
   return { ...row, event: row.eventId === null ? event : { ...event, eventId: row.eventId } }
 }

@@ -7,6 +7,7 @@ import { assert } from '../../kernel/errors.ts'
 import { type DurationMs, SECOND_MS } from '../../kernel/time.ts'
 import type { ArchiveChunk, ArchivedEvent, ArchiveTable } from '../../ports/archive.ts'
 import type {
+  ArchiveRange,
   Checkpoint,
   CheckpointStore,
   Claim,
@@ -162,11 +163,17 @@ class PostgresCheckpointStore implements CheckpointStore {
 
   async *readArchive<E>(
     table: ArchiveTable<E>,
-    range: { readonly partition: number; readonly fromOffset: number; readonly toOffset: number },
+    range: ArchiveRange,
   ): AsyncIterable<readonly ArchivedEvent<E>[]> {
     const tried = `Cannot read the archive ${table.name}`
     const client = await connect(this.#reads, tried)
-    const columns = [...META_COLUMNS, ...table.columns.map(({ name }) => name)]
+    const wanted = range.columns
+    const columns = [
+      ...META_COLUMNS,
+      ...table.columns.map(({ name, type }) =>
+        wanted === undefined || wanted.includes(name) ? name : `NULL::${type}`,
+      ),
+    ]
     const decoder = new CopyDecoder(table)
     let ended = false
     try {

@@ -13,7 +13,12 @@ import {
 import { drivingPeriods } from '../../driving/period.ts'
 import { DAY_MS, type EpochMs, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
 import { copyRuns, openEpisodesOf, type RuleRuns } from '../../rules/rule-set.ts'
-import { liveRules, pipelineRules, type RuleSource } from '../../rules/rule-source.ts'
+import {
+  archiveColumnsFor,
+  liveRules,
+  pipelineRules,
+  type RuleSource,
+} from '../../rules/rule-source.ts'
 import type { Pipeline } from '../../streams/pipeline.ts'
 import type { WindowDefinition } from '../../streams/windows.ts'
 import { type TruckReading, truckReadings } from './events.ts'
@@ -30,6 +35,7 @@ import {
   copyCompartment,
   judgeTemperature,
   newCompartment,
+  UNJUDGED,
 } from './temperature.ts'
 import { TRUCK_VIEW, truckDocument } from './views.ts'
 
@@ -79,6 +85,9 @@ export function profilesOf(content: unknown): Profiles {
   return profiles
 }
 
+/** What comes of judging a temperature. */
+const JUDGED_FIELDS = ['limitC', 'breached', 'recovered', 'side', 'severity', 'deviationC']
+
 const fleetMinutes: WindowDefinition<TruckReading> = {
   name: 'cold-chain-fleet',
   sizeMs: 5 * MINUTE_MS,
@@ -96,9 +105,13 @@ const fleetMinutes: WindowDefinition<TruckReading> = {
 
 /** The pipeline with other rules than the built-in ones, for trying them over history. */
 export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading, TruckState> {
+  const { scope } = rules
+  const judgesTemperature = scope.looksAt('derived', JUDGED_FIELDS)
+  const watchesFuel = scope.looksAt('derived', ['fuelDropPercent'])
   return {
     name: 'cold-chain',
     topic: truckReadings,
+    ...archiveColumnsFor(rules, truckReadings.archive),
     stateFormat: 2,
     forgetAfterMs: 30 * DAY_MS,
     newState: () => ({
@@ -122,11 +135,13 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
       const profiles = profilesOf(context.reference(PROFILE_TABLE))
       const profile = profiles.get(event.profile ?? DEFAULT_PROFILE_NAME)
       const atMs = context.eventTimeMs
-      const judged = judgeTemperature(
-        compartmentOf(state, event.zone ?? ''),
-        { atMs, temperatureC: event.temperatureC, shipmentId: event.shipmentId },
-        profile,
-      )
+      const judged = judgesTemperature
+        ? judgeTemperature(
+            compartmentOf(state, event.zone ?? ''),
+            { atMs, temperatureC: event.temperatureC, shipmentId: event.shipmentId },
+            profile,
+          )
+        : UNJUDGED
       const derived = {
         profile: event.profile ?? DEFAULT_PROFILE_NAME,
         minC: profile?.minC ?? null,
@@ -137,12 +152,7 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
         side: judged.side,
         severity: judged.severity,
         deviationC: judged.deviationC,
-        fuelDropPercent: fuelDropPercent(state.fuel, {
-          atMs,
-          fuelPercent: event.fuelPercent,
-          fuelLitres: event.fuelLitres,
-          speedKmh: event.speedKmh,
-        }),
+        fuelDropPercent: watchesFuel ? fuelDropOf(state, event, atMs) : null,
         moving: event.speedKmh !== null && event.speedKmh >= REST_SPEED_KMH,
       }
       const { last } = state
@@ -150,6 +160,7 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
         .at(context)
         .onEvent(state.runs, { event, derived, last, profile: profile ?? null }, context)
       state.last = event
+      if (scope.alertsOnly) return
       drive(state.driving, drivenTruck(event), drivingSample(event, atMs), context)
       if (state.limits?.minC !== profile?.minC || state.limits?.maxC !== profile?.maxC) {
         state.limits = profile === undefined ? null : { minC: profile.minC, maxC: profile.maxC }
@@ -182,6 +193,11 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
 }
 
 export const coldChainPipeline = coldChainPipelineWith(liveRules(coldChainRules))
+
+function fuelDropOf({ fuel }: TruckState, event: TruckReading, atMs: EpochMs): number | null {
+  const { fuelPercent, fuelLitres, speedKmh } = event
+  return fuelDropPercent(fuel, { atMs, fuelPercent, fuelLitres, speedKmh })
+}
 
 function drivenTruck({ truckId }: TruckReading): Driven {
   return { entityType: 'truck', entityId: truckId }

@@ -116,6 +116,13 @@ export const coldChainRules: RuleTopic = {
   topic: truckReadings,
   entityType: 'truck',
   documents,
+  origins: {
+    derived: [
+      ...['temperatureC', 'zone', 'shipmentId', 'profile'],
+      ...['fuelPercent', 'fuelLitres', 'speedKmh'],
+    ],
+    profile: ['profile'],
+  },
   vocabulary: {
     event: eventFields(truckReadings.schema),
     last: eventFields(truckReadings.schema),

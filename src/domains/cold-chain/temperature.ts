@@ -38,7 +38,8 @@ export interface TemperatureJudgement {
   readonly deviationC: number
 }
 
-const NOTHING: TemperatureJudgement = {
+/** Nothing is known of a temperature, or nobody asks. */
+export const UNJUDGED: TemperatureJudgement = {
   breached: false,
   recovered: true,
   side: null,
@@ -88,7 +89,7 @@ export function judgeTemperature(
     : Math.min(LONGEST_STAND_MS, Math.max(0, reading.atMs - state.lastMs))
   state.lastMs = reading.atMs
   state.lastC = reading.temperatureC
-  if (profile === undefined) return NOTHING
+  if (profile === undefined) return UNJUDGED
   const { temperatureC } = reading
   let gravest: TemperatureLimit | null = null
   for (let index = 0; index < profile.limits.length; index++) {

@@ -12,7 +12,12 @@ import {
 import { drivingPeriods } from '../../driving/period.ts'
 import { DAY_MS, type EpochMs, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
 import { copyRuns, openEpisodesOf, type RuleRuns } from '../../rules/rule-set.ts'
-import { liveRules, pipelineRules, type RuleSource } from '../../rules/rule-source.ts'
+import {
+  archiveColumnsFor,
+  liveRules,
+  pipelineRules,
+  type RuleSource,
+} from '../../rules/rule-source.ts'
 import type { Pipeline } from '../../streams/pipeline.ts'
 import type { ReferenceReader, WindowDefinition } from '../../streams/windows.ts'
 import { type VehicleTelemetry, vehicleTelemetry } from './events.ts'
@@ -77,6 +82,7 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
   return {
     name: 'vehicles',
     topic: vehicleTelemetry,
+    ...archiveColumnsFor(rules, vehicleTelemetry.archive),
     stateFormat: 2,
     forgetAfterMs: 30 * DAY_MS,
     newState: () => ({ last: null, profile: null, runs: [], driving: newDriving() }),
@@ -108,6 +114,7 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
       rules.at(context).onEvent(state.runs, input, context)
       state.last = event
       state.profile = profile
+      if (rules.scope.alertsOnly) return
       const driven = { entityType: 'vehicle', entityId: event.vehicleId }
       drive(state.driving, driven, drivingSample(event, context.eventTimeMs), context)
     },

@@ -101,6 +101,7 @@ export const vehicleRules: RuleTopic = {
   topic: vehicleTelemetry,
   entityType: 'vehicle',
   documents,
+  origins: { derived: ['speedKmh', 'gear', 'postedLimitKmh'] },
   vocabulary: {
     event: eventFields(vehicleTelemetry.schema),
     last: eventFields(vehicleTelemetry.schema),

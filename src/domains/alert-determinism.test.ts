@@ -1,0 +1,181 @@
+// The same log and the same rules give the same alerts, byte for byte: however the log is cut into batches,
+// live and over the archive, and where one rule is run alone and only what it looks at is read.
+
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { test } from 'node:test'
+import { seededRandom } from '../adapters/random/seeded-random.ts'
+import { MINUTE_MS, SECOND_MS } from '../kernel/time.ts'
+import type { Alert } from '../ports/alert.ts'
+import type { ArchivedEvent, ArchiveEncoder } from '../ports/archive.ts'
+import type { LogRecord } from '../ports/log.ts'
+import { definitionOf } from '../rules/rule-document.ts'
+import { triedRules } from '../rules/rule-source.ts'
+import { NO_INPUTS } from '../streams/batch.ts'
+import { decodeRecord } from '../streams/decode.ts'
+import { columnValues, fromColumnValues } from '../streams/event-values.ts'
+import type { AnyPipeline } from '../streams/pipeline.ts'
+import { Task } from '../streams/task.ts'
+import type { Domain } from './domain.ts'
+import { FAULTS } from './faults.ts'
+import { domains } from './registry.ts'
+import type { SimulatedFleet } from './simulation.ts'
+
+const EVENTS = 8_000
+const MEMBERS = 40
+const START_MS = Date.UTC(2026, 2, 29, 0, 30)
+
+for (const domain of domains) {
+  for (const fleet of domain.fleets) {
+    test(`${fleet.topic}: alerts are the same whatever the batches, live and over history`, () => {
+      const pipeline = pipelineOf(domain.pipelines, fleet)
+      const records = recordsOf(fleet)
+      const whole = live(pipeline, records, [records.length])
+      assert.ok(whole.length > 0, 'there are alerts to compare')
+      const hash = hashOf(whole)
+      for (const seed of [1, 2, 3]) {
+        assert.equal(hashOf(live(pipeline, records, splitOf(records.length, seed))), hash)
+      }
+      assert.equal(
+        hashOf(
+          live(
+            pipeline,
+            records,
+            records.map(() => 1),
+          ),
+        ),
+        hash,
+      )
+      const events = archivedOf(pipeline, records)
+      for (const seed of [4, 5]) {
+        assert.equal(hashOf(history(pipeline, events, splitOf(events.length, seed))), hash)
+      }
+    })
+
+    test(`${fleet.topic}: a rule that is tried alone says what it says among the others`, () => {
+      const pipeline = pipelineOf(domain.pipelines, fleet)
+      const records = recordsOf(fleet)
+      const among = live(pipeline, records, [records.length])
+      const names = rulesOf(domain, fleet).map(({ name }) => name)
+      for (const name of names) {
+        const alone = trialOf(domain, fleet, name)
+        const events = archivedOf(alone, records)
+        const alerts = history(alone, events, splitOf(events.length, 6))
+        const expected = among.filter(({ rule }) => rule === name)
+        assert.deepEqual(alerts, expected, name)
+      }
+    })
+  }
+}
+
+function pipelineOf(pipelines: readonly AnyPipeline[], fleet: SimulatedFleet): AnyPipeline {
+  const pipeline = pipelines.find(({ topic }) => topic.name === fleet.topic)
+  assert.ok(pipeline !== undefined, `No pipeline reads ${fleet.topic}.`)
+  return pipeline
+}
+
+function rulesOf(domain: Domain, fleet: SimulatedFleet) {
+  return domain.rules
+    .filter(({ topic }) => topic.name === fleet.topic)
+    .flatMap(({ documents }) => documents)
+    .filter(({ disabled }) => disabled !== true)
+}
+
+function trialOf(domain: Domain, fleet: SimulatedFleet, name: string): AnyPipeline {
+  const pipelines = domain.pipelinesWith((topic) => {
+    const definitions = topic.documents
+      .filter((document) => document.name === name)
+      .map((document) => definitionOf(document, { version: 1, entityType: topic.entityType }))
+    return triedRules(topic, definitions, null)
+  })
+  return pipelineOf(pipelines, fleet)
+}
+
+/** What simulated senders do at their worst: late, twice, out of order, broken. */
+function recordsOf(fleet: SimulatedFleet): readonly LogRecord[] {
+  const world = fleet.create({
+    vehicles: MEMBERS,
+    random: seededRandom(7),
+    startMs: START_MS,
+    intervalMs: 10 * SECOND_MS,
+    faults: FAULTS,
+  })
+  return Array.from({ length: EVENTS }, (_, offset) => {
+    const { ndjson, keys, atMs } = world.take({ untilMs: Number.POSITIVE_INFINITY, maxEvents: 1 })
+    const value = Uint8Array.from(ndjson.subarray(0, -1))
+    // Now and then everything is held up, so that some fall silent.
+    const receivedAtMs = Math.round(atMs) + (offset > EVENTS / 2 ? 30 * MINUTE_MS : 200)
+    return { offset, key: keys[0] ?? '', value, receivedAtMs, tenantId: 'default' }
+  })
+}
+
+/** As the archive gives them back: the columns that the pipeline needs, without what was refused. */
+function archivedOf(
+  { topic, archiveColumns }: AnyPipeline,
+  records: readonly LogRecord[],
+): readonly ArchivedEvent<unknown>[] {
+  return records.flatMap((record) => {
+    const decoded = decodeRecord(record, topic)
+    if (!decoded.ok) return []
+    const { eventId } = decoded.value
+    const values = columnValues(topic.archive, decoded.value).map((value, index) => {
+      const name = topic.archive.columns[index]?.name ?? ''
+      return archiveColumns === undefined || archiveColumns.includes(name) ? value : null
+    })
+    const event = { ...fromColumnValues(topic.archive, values), eventId }
+    const { offset, receivedAtMs, tenantId } = record
+    return [{ partition: 0, offset, receivedAtMs, tenantId, eventId, flags: null, event }]
+  })
+}
+
+function live(
+  pipeline: AnyPipeline,
+  records: readonly LogRecord[],
+  sizes: readonly number[],
+): readonly Alert[] {
+  const task = taskOf(pipeline)
+  let from = 0
+  return sizes.flatMap((size) => {
+    const batch = records.slice(from, from + size)
+    from += size
+    return task.process(batch, from, NO_INPUTS).alerts
+  })
+}
+
+function history(
+  pipeline: AnyPipeline,
+  events: readonly ArchivedEvent<unknown>[],
+  sizes: readonly number[],
+): readonly Alert[] {
+  const task = taskOf(pipeline)
+  let from = 0
+  return sizes.flatMap((size) => {
+    const batch = events.slice(from, from + size)
+    from += size
+    return task.processArchived(batch).alerts
+  })
+}
+
+function taskOf(pipeline: AnyPipeline) {
+  const encoder: ArchiveEncoder<unknown> = {
+    pendingBytes: 0,
+    add() {},
+    take: () => ({ table: '', rows: 0, bytes: 0, payload: [] }),
+  }
+  return new Task({ pipeline, topic: pipeline.topic.name, partition: 3, encoder })
+}
+
+function splitOf(length: number, seed: number): readonly number[] {
+  const random = seededRandom(seed)
+  const sizes: number[] = []
+  for (let left = length; left > 0; ) {
+    const size = Math.min(left, 1 + Math.floor(random.next() ** 3 * 2_000))
+    sizes.push(size)
+    left -= size
+  }
+  return sizes
+}
+
+function hashOf(alerts: readonly Alert[]): string {
+  return createHash('sha256').update(JSON.stringify(alerts)).digest('hex')
+}
