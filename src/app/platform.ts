@@ -25,6 +25,7 @@ import type { Logger } from '../ports/logger.ts'
 import type { ViewPublisher } from '../ports/views.ts'
 import type { RoutingRunner } from '../workflows/routing/routing-runner.ts'
 import { startAlertRouting } from './alert-routing.ts'
+import type { WorkThreadData } from './durable-work.ts'
 import { openLog } from './open-log.ts'
 import { type OpenedViews, openViews, refillAlerts } from './open-views.ts'
 import { checkRoles, mayWriteLog, ownsDataDir } from './role-needs.ts'
@@ -42,6 +43,7 @@ import {
   ruleTopics,
   topicName,
 } from './topics.ts'
+import { startWorkThread } from './work-thread.ts'
 
 /** Threads for tasks; one core is left to the doors, the pages and the database. */
 const MAX_TASK_THREADS = 8
@@ -178,6 +180,10 @@ export async function openPlatform({
         })
       : null
     if (routing !== null) closers.push(() => routing.stop())
+    if (roles.has('work')) {
+      const work = startWorkThread({ data: workData(settings, address), clock, logger })
+      closers.push(() => work.stop())
+    }
     return {
       settings,
       simulated,
@@ -214,6 +220,14 @@ function deskOf(database: PostgresDatabase, ingest: Ingest): ArrivalDesk {
       assert(first === undefined, `A journey plan was refused: ${first?.message ?? ''}`)
     },
   })
+}
+
+/** What the thread needs and no more: plain data. */
+function workData(
+  { dataDir, logLevel, mailFrom, port, publicUrl, smtpUrl }: Settings,
+  database: DatabaseAddress,
+): WorkThreadData {
+  return { settings: { dataDir, logLevel, mailFrom, port, publicUrl, smtpUrl }, database }
 }
 
 async function openDatabase(

@@ -18,6 +18,9 @@ export interface Settings {
   readonly awsRegion: string
   readonly adminToken: string | null
   readonly publicUrl: string | null
+  /** Null: mail is kept and shown, and goes nowhere. */
+  readonly smtpUrl: string | null
+  readonly mailFrom: string
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
   readonly partitions: number
   readonly topicNames: ReadonlyMap<string, string>
@@ -63,6 +66,8 @@ const settings = {
   AWS_REGION: { fallback: 'us-east-1', read: awsRegion },
   ADMIN_TOKEN: { fallback: null, read: adminToken },
   PUBLIC_URL: { fallback: null, read: webAddress },
+  SMTP_URL: { fallback: null, read: smtpUrl },
+  MAIL_FROM: { fallback: 'Outrider <outrider@localhost>', read: mailFrom },
   LOG_LEVEL: { fallback: 'info', read: oneOf('debug', 'info', 'warn', 'error') },
   PARTITIONS: { fallback: 8, read: integer(1, MAX_PARTITIONS) },
   TOPIC_NAMES: { fallback: new Map(), read: topicNames },
@@ -88,8 +93,6 @@ const settings = {
 /** Named in the contract, but belonging to parts that this version does not have. */
 const NOT_YET = new Set([
   'SCHEMA_REGISTRY_URL',
-  'SMTP_URL',
-  'MAIL_FROM',
   'MQTT_PORT',
   'MQTT_URL',
   'OSMAND_PORT',
@@ -162,6 +165,8 @@ export async function loadSettings(sources: SettingSources): Promise<Settings> {
     awsRegion: value('AWS_REGION'),
     adminToken: value('ADMIN_TOKEN'),
     publicUrl: value('PUBLIC_URL'),
+    smtpUrl: value('SMTP_URL'),
+    mailFrom: value('MAIL_FROM'),
     logLevel: value('LOG_LEVEL'),
     partitions: value('PARTITIONS'),
     topicNames: value('TOPIC_NAMES'),
@@ -303,6 +308,22 @@ function webAddress(value: string): string {
     throw new Error(`must be an http or https address; found "${value}"`)
   }
   return value.replace(/\/$/, '')
+}
+
+/** It may hold a password, which is never repeated in a message. */
+function smtpUrl(value: string): string {
+  if (!/^smtps?:\/\//.test(value) || !URL.canParse(value)) {
+    throw new Error('must be an address such as smtp://user:password@host:587 or smtps://host:465')
+  }
+  return value
+}
+
+function mailFrom(value: string): string {
+  const one = /^(?:[^<>\r\n]{1,100} <)?[^\s@<>]+@[^\s@<>]+>?$/
+  if (one.test(value) && value.includes('<') === value.endsWith('>')) return value
+  throw new Error(
+    `must be one address, such as "Outrider <outrider@example.org>"; found "${value}"`,
+  )
 }
 
 function referencePlace(value: string): string {

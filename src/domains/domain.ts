@@ -1,5 +1,6 @@
 // What a domain gives the platform. A new one is a folder of the same shape and a line in `registry.ts`.
 
+import type { MessageTemplate } from '../ports/message.ts'
 import type { RuleSource, RuleTopic } from '../rules/rule-source.ts'
 import type { AnyPipeline } from '../streams/pipeline.ts'
 import type { SimulatedFleet } from './simulation.ts'
@@ -20,4 +21,6 @@ export interface Domain {
   readonly referenceTables: readonly ReferenceTableDefinition[]
   /** Its synthetic world: what `outrider simulate` and `start` drive. */
   readonly fleets: readonly SimulatedFleet[]
+  /** The words of the messages that it asks for. */
+  readonly templates?: readonly MessageTemplate[]
 }

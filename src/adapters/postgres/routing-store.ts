@@ -306,6 +306,13 @@ async function writeNotifications(
        kind text, step int, route text, receiver text, channels jsonb, "groupLabels" jsonb,
        at timestamptz, "firingCount" int, "resolvedCount" int)`,
   )
+  await each(
+    client,
+    notifications.map(({ id, tenantId }) => ({ id, tenantId })),
+    `INSERT INTO outbox (id, kind, tenant_id, payload)
+     SELECT id, 'notification', "tenantId", jsonb_build_object('notificationId', id)
+     FROM jsonb_to_recordset($1::jsonb) AS r (id uuid, "tenantId" text) ON CONFLICT (id) DO NOTHING`,
+  )
   const links = notifications.flatMap(({ id, firing, resolved }) => [
     ...firing.map((alertId) => ({ id, alertId, status: 'firing' })),
     ...resolved.map((alertId) => ({ id, alertId, status: 'resolved' })),

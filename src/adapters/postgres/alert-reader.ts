@@ -1,0 +1,95 @@
+// Alerts and notifications for workflows, as they are now.
+
+import type pg from 'pg'
+import type { AlertFacts, AlertReader, NotificationFacts } from '../../ports/alert-reader.ts'
+import type { NotificationKind } from '../../ports/routing-store.ts'
+import { databaseError } from './failures.ts'
+import { storable } from './stored-text.ts'
+
+type Row = Readonly<Record<string, unknown>>
+
+const COLUMNS = `a.id, a.tenant_id, a.rule, a.severity, a.entity_type, a.entity_id, a.summary, a.shown_status,
+  a.acknowledged_by, a.labels, a.value, a.starts_at, a.withdrawn,
+  a.silenced_by <> '{}' OR a.inhibited_by <> '{}' AS quiet`
+
+export function createAlertReader(pool: pg.Pool): AlertReader {
+  const query = async (
+    tried: string,
+    sql: string,
+    parameters: readonly unknown[],
+  ): Promise<readonly Row[]> =>
+    pool.query<Row>(sql, [...parameters]).then(
+      ({ rows }) => rows,
+      (cause: unknown) => {
+        throw databaseError(tried, cause)
+      },
+    )
+  return {
+    async alert(id) {
+      const [row] = await query(
+        'Cannot read an alert',
+        `SELECT ${COLUMNS} FROM alert a WHERE id::text = $1`,
+        [id],
+      )
+      return row === undefined ? undefined : alertOf(row)
+    },
+    async notification(id, limit) {
+      const [row] = await query(
+        'Cannot read a notification',
+        'SELECT * FROM notification WHERE id = $1',
+        [id],
+      )
+      if (row === undefined) return undefined
+      const alerts = await query(
+        'Cannot read the alerts of a notification',
+        `SELECT ${COLUMNS} FROM notification_alert n JOIN alert a ON a.id = n.alert_id
+         WHERE n.notification_id = $1
+         ORDER BY n.status, severity_rank(a.severity) DESC, a.starts_at DESC, a.id LIMIT $2`,
+        [id, limit],
+      )
+      return notificationOf(row, alerts.map(alertOf))
+    },
+    async comment(alertId, { id, author, text }) {
+      await query(
+        'Cannot write on the timeline of an alert',
+        `INSERT INTO alert_comment (alert_id, author, text, cause_id)
+         SELECT id, $2, $3, $4::uuid FROM alert WHERE id::text = $1 ON CONFLICT (cause_id) DO NOTHING`,
+        [alertId, storable(author), storable(text), id],
+      )
+    },
+  }
+}
+
+const KINDS: readonly NotificationKind[] = ['firing', 'resolved', 'repeat', 'escalation']
+
+function notificationOf(row: Row, alerts: readonly AlertFacts[]): NotificationFacts {
+  return {
+    id: String(row.id),
+    tenantId: String(row.tenant_id),
+    kind: KINDS.find((kind) => kind === row.kind) ?? 'firing',
+    receiver: String(row.receiver),
+    channels: Array.isArray(row.channels) ? row.channels.map(String) : [],
+    firing: Number(row.firing_count),
+    resolved: Number(row.resolved_count),
+    alerts,
+  }
+}
+
+function alertOf(row: Row): AlertFacts {
+  const labels = Object.entries(Object(row.labels)).map(([name, value]) => [name, String(value)])
+  return {
+    id: String(row.id),
+    tenantId: String(row.tenant_id),
+    rule: String(row.rule),
+    severity: String(row.severity),
+    entityType: String(row.entity_type),
+    entityId: String(row.entity_id),
+    summary: String(row.summary),
+    status: row.withdrawn === true ? 'resolved' : String(row.shown_status),
+    acknowledgedBy: typeof row.acknowledged_by === 'string' ? row.acknowledged_by : null,
+    isQuiet: row.quiet === true,
+    labels: Object.fromEntries(labels),
+    value: Object(row.value),
+    startsAtMs: row.starts_at instanceof Date ? row.starts_at.getTime() : 0,
+  }
+}

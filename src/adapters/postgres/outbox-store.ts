@@ -1,0 +1,141 @@
+// The outbox in PostgreSQL. Effects are claimed row by row, so that any number of processes empty it; what a
+// dead one had claimed is free again once it is buried.
+
+import type pg from 'pg'
+import type { DurationMs, EpochMs } from '../../kernel/time.ts'
+import {
+  type Outbox,
+  RETRY_EFFECT,
+  SIGNAL_EFFECT,
+  type WorkflowEffect,
+} from '../../ports/outbox.ts'
+import { databaseError } from './failures.ts'
+import { storableJson } from './stored-text.ts'
+
+export function createOutbox(pool: pg.Pool): Outbox {
+  const query = async (
+    tried: string,
+    sql: string,
+    parameters: readonly unknown[],
+  ): Promise<pg.QueryResult<Row>> =>
+    pool.query<Row>(sql, [...parameters]).catch((cause: unknown) => {
+      throw databaseError(tried, cause)
+    })
+  return {
+    async take(executorId, limit) {
+      const { rows } = await query('Cannot take effects from the outbox', TAKE, [
+        executorId,
+        limit,
+        [SIGNAL_EFFECT, RETRY_EFFECT],
+      ])
+      return rows.map(effectOf)
+    },
+    async done(ids) {
+      await query(
+        'Cannot mark effects as handed over',
+        'UPDATE outbox SET started_at = now(), claimed_by = NULL WHERE id = ANY ($1::uuid[])',
+        [ids],
+      )
+    },
+    async beat(executorId) {
+      const { rows } = await query(
+        'Cannot say that this process lives',
+        `INSERT INTO work_executor (id, started_at, seen_at) VALUES ($1, clock_timestamp(), clock_timestamp())
+         ON CONFLICT (id) DO UPDATE SET seen_at = clock_timestamp() RETURNING xmax = 0 AS fresh`,
+        [executorId],
+      )
+      return rows[0]?.fresh !== true
+    },
+    bury: (leaseMs, takeOver) => bury(pool, leaseMs, takeOver),
+    async leave(executorId) {
+      await query(
+        'Cannot say that this process ends',
+        "UPDATE work_executor SET seen_at = '-infinity' WHERE id = $1",
+        [executorId],
+      )
+    },
+    async purge(beforeMs: EpochMs, limit) {
+      const { rowCount } = await query(
+        'Cannot purge the outbox',
+        `DELETE FROM outbox WHERE id IN (SELECT id FROM outbox WHERE started_at < $1 ORDER BY started_at LIMIT $2)`,
+        [new Date(beforeMs), limit],
+      )
+      return rowCount ?? 0
+    },
+    async ended(workflowId, { status, outcome, detail }) {
+      await query(
+        'Cannot keep how a workflow ended',
+        `UPDATE workflow SET status = $2, outcome = $3, detail = $4::jsonb, ended_at = now() WHERE id = $1`,
+        [workflowId, status, outcome, storableJson(detail ?? null)],
+      )
+    },
+  }
+}
+
+type Row = Readonly<Record<string, unknown>>
+
+/** Claims what is due, and notes each workflow that is about to start, in one statement. */
+const TAKE = `WITH due AS (
+    SELECT id FROM outbox WHERE started_at IS NULL AND claimed_by IS NULL AND not_before <= now()
+    ORDER BY not_before, id LIMIT $2 FOR UPDATE SKIP LOCKED
+  ), taken AS (
+    UPDATE outbox SET claimed_by = $1 FROM due WHERE outbox.id = due.id
+    RETURNING outbox.id, kind, tenant_id, payload, created_at
+  ), noted AS (
+    INSERT INTO workflow (id, name, tenant_id, input, entity_type, entity_id, alert_id, requested_at)
+    SELECT id, kind, tenant_id, payload, payload -> 'about' ->> 'entityType',
+      payload -> 'about' ->> 'entityId',
+      CASE WHEN payload -> 'about' ->> 'alertId' ~ '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$'
+        THEN (payload -> 'about' ->> 'alertId')::uuid END,
+      created_at
+    FROM taken WHERE kind <> ALL ($3::text[])
+    ON CONFLICT (id) DO NOTHING
+  )
+  SELECT id, kind, tenant_id, payload FROM taken`
+
+function effectOf(row: Row): WorkflowEffect {
+  return {
+    id: String(row.id),
+    kind: String(row.kind),
+    tenantId: String(row.tenant_id),
+    payload: Object(row.payload),
+  }
+}
+
+/** One at a time, each behind a lock that others skip. */
+async function bury(
+  pool: pg.Pool,
+  leaseMs: DurationMs,
+  takeOver: (executorId: string) => Promise<void>,
+): Promise<void> {
+  const client = await pool.connect().catch((cause: unknown) => {
+    throw databaseError('Cannot look for dead processes', cause)
+  })
+  let failed = true
+  try {
+    for (;;) {
+      await client.query('BEGIN')
+      const { rows } = await client.query<{ id: string }>(
+        `SELECT id FROM work_executor WHERE seen_at < clock_timestamp() - $1 * interval '1 ms'
+         ORDER BY seen_at LIMIT 1 FOR UPDATE SKIP LOCKED`,
+        [leaseMs],
+      )
+      const dead = rows[0]?.id
+      if (dead !== undefined) {
+        await takeOver(dead)
+        await client.query(
+          'UPDATE outbox SET claimed_by = NULL WHERE claimed_by = $1 AND started_at IS NULL',
+          [dead],
+        )
+        await client.query('DELETE FROM work_executor WHERE id = $1', [dead])
+      }
+      await client.query('COMMIT')
+      if (dead === undefined) break
+    }
+    failed = false
+  } catch (cause) {
+    throw databaseError('Cannot take over from a dead process', cause)
+  } finally {
+    client.release(failed)
+  }
+}

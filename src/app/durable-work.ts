@@ -1,0 +1,120 @@
+// Everything that workflows stand on, opened and closed together: the outbox, the engine, the messages and their
+// transports.
+
+import { readFile, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import { startDbosEngine } from '../adapters/dbos/dbos-engine.ts'
+import type { DatabaseAddress } from '../adapters/postgres/address.ts'
+import { createAlertReader } from '../adapters/postgres/alert-reader.ts'
+import { createPool } from '../adapters/postgres/database.ts'
+import { createMessageStore } from '../adapters/postgres/message-store.ts'
+import { createOutbox } from '../adapters/postgres/outbox-store.ts'
+import { domains } from '../domains/registry.ts'
+import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Logger } from '../ports/logger.ts'
+import type { MessageTemplate } from '../ports/message.ts'
+import { ChannelFile } from '../workflows/messages/channel-file.ts'
+import { MAX_CHANNELS_CHARACTERS } from '../workflows/messages/channels.ts'
+import { RETRY_POLICIES } from '../workflows/messages/delivery.ts'
+import { messageWorkflows } from '../workflows/messages/message-workflows.ts'
+import { ALERTS_TEMPLATE, GATHERED_TEMPLATE } from '../workflows/messages/templates.ts'
+import { startWork } from '../workflows/work.ts'
+import { openTransports } from './message-transports.ts'
+import type { Settings } from './settings.ts'
+
+export const CHANNELS_FILE = 'channels.yaml'
+const RELOAD_MS: DurationMs = 2 * SECOND_MS
+/** For steps, the engine's own notes and its ear for signals. */
+const MAX_CONNECTIONS = 20
+
+/** Plain data, handed to the thread as it is. */
+export interface WorkThreadData {
+  readonly settings: Pick<
+    Settings,
+    'dataDir' | 'logLevel' | 'mailFrom' | 'port' | 'publicUrl' | 'smtpUrl'
+  >
+  readonly database: DatabaseAddress
+}
+
+export interface DurableWorkOptions extends WorkThreadData {
+  /** Names this run of the program; never used again by another. */
+  readonly executorId: string
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export interface DurableWork {
+  /** There may be something in the outbox. */
+  nudge(): void
+  stop(): Promise<void>
+}
+
+export const messageTemplates: ReadonlyMap<string, MessageTemplate> = new Map(
+  [ALERTS_TEMPLATE, GATHERED_TEMPLATE, ...domains.flatMap(({ templates }) => templates ?? [])].map(
+    (template) => [template.name, template],
+  ),
+)
+
+export async function openDurableWork(options: DurableWorkOptions): Promise<DurableWork> {
+  const { settings, database, executorId, clock, logger } = options
+  const pool = createPool({ address: database, maxConnections: MAX_CONNECTIONS })
+  const outbox = createOutbox(pool)
+  const channels = new ChannelFile(channelFile(join(settings.dataDir, CHANNELS_FILE)), logger)
+  await channels.reload()
+  const transport = openTransports({ settings, clock, channels: () => channels.table })
+  const engine = await startDbosEngine({
+    pool,
+    executorId,
+    clock,
+    logger,
+    onEnd: (id, end) => outbox.ended(id, end),
+    workflows: messageWorkflows({
+      store: createMessageStore(pool),
+      alerts: createAlertReader(pool),
+      templates: messageTemplates,
+      transport,
+      clock,
+      channels: () => channels.table,
+      nowMs: () => clock.nowMs(),
+      publicUrl: settings.publicUrl ?? `http://localhost:${settings.port}`,
+      policies: RETRY_POLICIES,
+    }),
+  })
+  const work = startWork({ executorId, outbox, engine, clock, logger })
+  const stop = new AbortController()
+  const reloading = reload(channels, clock, stop.signal)
+  return {
+    nudge: () => work.nudge(),
+    async stop() {
+      stop.abort()
+      await reloading
+      await work.stop()
+      await engine.stop()
+      await transport.close()
+      await pool.end()
+    },
+  }
+}
+
+async function reload(channels: ChannelFile, clock: Clock, stop: AbortSignal): Promise<void> {
+  while (!stop.aborted) {
+    await clock.sleep(RELOAD_MS, stop)
+    if (!stop.aborted) await channels.reload()
+  }
+}
+
+function channelFile(path: string) {
+  return {
+    async read() {
+      try {
+        const { size } = await stat(path)
+        if (size > 4 * MAX_CHANNELS_CHARACTERS) throw new Error(`it has ${size} bytes`)
+        return await readFile(path, 'utf8')
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+        throw error
+      }
+    },
+  }
+}
