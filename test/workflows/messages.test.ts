@@ -29,7 +29,9 @@ test('a server that is busy is tried again under the same Message-ID; one that r
   assert.equal((await ended(id)).outcome, 'sent')
   assert.equal(mail.mails[0]?.messageId, `<${(await messages())[0]?.id}@test.example>`)
   mail.refuse({ code: 550, text: 'no such user' })
-  const refused = await ended(await ask('message', 'refused', { ...REQUEST, to: { email: 'b@x.org' } }))
+  const refused = await ended(
+    await ask('message', 'refused', { ...REQUEST, to: { email: 'b@x.org' } }),
+  )
   assert.deepEqual([refused.status, refused.outcome], ['failed', 'dead'])
 })
 
@@ -74,7 +76,9 @@ test('what a person refuses is not sent, and it is said why', async (t) => {
 
 test('a malformed request ends as failed and says what is wrong', async (t) => {
   const { ask, ended } = await workUnderTest(t)
-  const end = await ended(await ask('message', 'bad', { ...REQUEST, to: { email: 'a\r\nBcc: b@x' } }))
+  const end = await ended(
+    await ask('message', 'bad', { ...REQUEST, to: { email: 'a\r\nBcc: b@x' } }),
+  )
   assert.equal(end.status, 'failed')
   assert.match(String(end.detail), /malformed at "\/to"/)
   const unknown = await ended(await ask('no-such-workflow', 'x', {}))
