@@ -49,6 +49,8 @@ export type WriteProblem =
   | { readonly kind: 'invalid'; readonly problems: readonly LocatedProblem[] }
   | { readonly kind: 'defined-in-file'; readonly file: string }
   | { readonly kind: 'other-name'; readonly found: string }
+  /** The text only switches a rule off, and no built-in rule has its name. */
+  | { readonly kind: 'nothing-to-switch-off'; readonly known: readonly string[] }
 
 export type TrialProblem = 'busy' | 'unknown-rule'
 

@@ -3,6 +3,7 @@
 
 import { createHash } from 'node:crypto'
 import { stringify } from 'yaml'
+import type { WriteProblem } from '../api/rule-desk.ts'
 import { failed, ok, type Result } from '../kernel/result.ts'
 import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -40,11 +41,6 @@ export interface RuleInForce {
 export interface RuleFileProblem extends LocatedProblem {
   readonly file: string
 }
-
-export type WriteProblem =
-  | { readonly kind: 'invalid'; readonly problems: readonly LocatedProblem[] }
-  | { readonly kind: 'defined-in-file'; readonly file: string }
-  | { readonly kind: 'other-name'; readonly found: string }
 
 export interface RuleBookOptions {
   readonly topics: readonly RuleTopic[]
@@ -126,6 +122,10 @@ export class RuleBook {
     }
     const file = this.#fileOf(name)
     if (file !== undefined) return failed({ kind: 'defined-in-file', file })
+    const builtIn = this.topics.flatMap(({ documents }) => documents.map((each) => each.name))
+    if (read.value.disabled.length > 0 && !builtIn.includes(name)) {
+      return failed({ kind: 'nothing-to-switch-off', known: builtIn })
+    }
     await this.#options.store.write({ name, text, author })
     await this.#until(() => this.#rules.some((rule) => rule.text === text))
     const rule = this.rules().find(({ document }) => document.name === name)
@@ -175,8 +175,9 @@ export class RuleBook {
   async #refresh(): Promise<void> {
     const { topics, references, logger, files } = this.#options
     if (files === null) return this.#follow()
-    await this.#readFiles(files)
+    this.#problems = await this.#readFiles(files)
     const effective = await this.#effective()
+    this.#tellProblems(logger)
     const rules: RuleInForce[] = []
     for (const { document, source, author, text } of effective.values()) {
       const version = await this.#versionOf({ document, source, author })
@@ -240,7 +241,10 @@ export class RuleBook {
       for (const document of rules) effective.set(document.name, { document, ...from })
       for (const name of disabled) {
         const present = effective.get(name)
-        if (present === undefined) continue
+        if (present === undefined) {
+          this.#say(nothingToSwitchOff(name, from.source, [...effective.keys()]))
+          continue
+        }
         const document = { ...present.document, disabled: true }
         effective.set(name, { ...from, document, text: null })
       }
@@ -253,11 +257,7 @@ export class RuleBook {
       const read = readRuleFile(text, topics)
       // A rule that an earlier build took may not fit this one: then it stands still, and says so.
       if (read.ok) place(read.value, { source: WRITTEN, author, text })
-      else
-        this.#problems = [
-          ...this.#problems,
-          ...read.error.map((each) => ({ ...each, file: WRITTEN })),
-        ]
+      else this.#say(...read.error.map((each) => ({ ...each, file: WRITTEN })))
     }
     for (const [file, content] of this.#goodFiles) {
       place(content, { source: file, author: SYSTEM, text: null })
@@ -266,8 +266,8 @@ export class RuleBook {
   }
 
   /** A file with problems leaves in force what it said before. */
-  async #readFiles(files: RuleFiles): Promise<void> {
-    const { topics, logger } = this.#options
+  async #readFiles(files: RuleFiles): Promise<readonly RuleFileProblem[]> {
+    const { topics } = this.#options
     const { found, problems } = await files.read()
     const listed: RuleFileProblem[] = [...problems]
     for (const file of this.#goodFiles.keys()) {
@@ -283,14 +283,20 @@ export class RuleBook {
       listed.push(...read.error.map((problem) => ({ ...problem, file: name })))
       if (!this.#goodFiles.has(name)) this.#goodFiles.set(name, await this.#lastGood(name))
     }
-    this.#problems = listed
-    const said = listed.map((problem) => problemText(problem.file, problem)).join('\n')
-    if (said !== this.#said) {
-      this.#said = said
-      for (const problem of listed) {
-        logger.warn('rule-refused', { problem: problemText(problem.file, problem) })
-      }
-    }
+    return listed
+  }
+
+  #say(...problems: readonly RuleFileProblem[]): void {
+    this.#problems = [...this.#problems, ...problems]
+  }
+
+  /** Once each, not at every look. */
+  #tellProblems(logger: Logger): void {
+    const lines = this.#problems.map((problem) => problemText(problem.file, problem))
+    const said = lines.join('\n')
+    if (said === this.#said) return
+    this.#said = said
+    for (const problem of lines) logger.warn('rule-refused', { problem })
   }
 
   async #lastGood(file: string): Promise<RuleFile> {
@@ -301,6 +307,11 @@ export class RuleBook {
       .filter((document) => ruleDocumentCheck.Check(document))
     return { rules, disabled: [] }
   }
+}
+
+function nothingToSwitchOff(name: string, file: string, known: readonly string[]): RuleFileProblem {
+  const message = `there is no rule ${name} to switch off; there are ${known.toSorted().join(', ')}`
+  return { line: 1, column: 1, endColumn: 1, rule: name, path: 'name', message, file }
 }
 
 function tagOf(content: unknown): string {

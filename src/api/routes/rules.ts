@@ -184,6 +184,12 @@ function writingRoutes(app: FastifyInstance, desk: RuleDesk): void {
             'invalid-request',
             `The text must hold one rule, of the name ${name}; found ${error.found}.`,
           )
+        case 'nothing-to-switch-off':
+          throw new HttpProblem(
+            'not-found',
+            `There is no built-in rule ${name} to switch off; there are ${error.known.join(', ')}. ` +
+              'A rule that was written here is switched off by its whole text with disabled: true.',
+          )
       }
     },
   )
