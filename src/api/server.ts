@@ -21,10 +21,12 @@ import { notificationRoutes } from './routes/notifications.ts'
 import { operationRoutes } from './routes/operation.ts'
 import { ruleRoutes } from './routes/rules.ts'
 import { sessionRoutes } from './routes/session.ts'
+import { shipmentRoutes } from './routes/shipments.ts'
 import { silenceRoutes } from './routes/silences.ts'
 import { tripRoutes } from './routes/trips.ts'
 import { truckRoutes } from './routes/trucks.ts'
 import { vehicleRoutes } from './routes/vehicles.ts'
+import { warehouseRoutes } from './routes/warehouses.ts'
 import { installValidation } from './validation.ts'
 
 /** Requests from one address; events have limits of their own. */
@@ -91,6 +93,8 @@ function routesOf(context: ApiContext): FastifyPluginAsync {
     vehicleRoutes(api, context)
     coldChainRoutes(api, context)
     tripRoutes(api, context)
+    shipmentRoutes(api, context)
+    warehouseRoutes(api, context)
     fleetRoutes(api, context)
     arrivalRoutes(api, context)
     historyRoutes(api, context)

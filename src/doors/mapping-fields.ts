@@ -10,6 +10,7 @@ import type { FieldText, FromPart, MappingText, Placed } from './mapping-text.ts
 import {
   absentStep,
   compileExpression,
+  type Kinds,
   kindsOf,
   mapStep,
   type Step,
@@ -25,6 +26,8 @@ export interface FieldReader {
   readonly name: string
   /** Columns without which the field cannot be read. */
   readonly columns: readonly string[]
+  /** A text that cannot be read is kept as words. */
+  readonly keepsWords: boolean
   /** As `forFile`, with wall times that happened twice read as the second; where the field is a time from columns. */
   readonly later?: (fileName: string) => Result<(row: Row) => unknown, string>
   /** Gives the value, undefined for "not measured", or an `Unmappable`. Fails where the name does not fit. */
@@ -40,6 +43,9 @@ export function compileFields(
   const properties = propertiesOf(topic)
   const readers = text.fields.flatMap((field) => {
     const schema = properties[field.name]
+    if (field.keepsWords && properties.words === undefined) {
+      issues.push(text.issue(field.at, `${topic.name} has no field "words" to keep words in`))
+    }
     if (schema !== undefined) return compileField(field, schema, text, issues)
     const known = Object.keys(properties).join(', ')
     issues.push(text.issue(field.at, `${topic.name} has no field "${field.name}"; it has ${known}`))
@@ -125,7 +131,7 @@ function compileField(
     )
     if (read === undefined) return []
     const forFile = (fileName: string) => ok((row: Row) => applySteps(read(row, fileName), steps))
-    return [{ name: field.name, columns: [], forFile }]
+    return [{ name: field.name, columns: [], keepsWords: field.keepsWords, forFile }]
   }
   if (!patternsCompile(source.parts, report)) return []
   const columns = source.parts.flatMap((part) => (part.kind === 'place' ? [part.place] : []))
@@ -133,6 +139,7 @@ function compileField(
     {
       name: field.name,
       columns: field.optional ? [] : columns,
+      keepsWords: field.keepsWords,
       forFile: (fileName) => readerFor(fileName, source.parts, steps),
       ...(field.notBefore === null ? {} : laterOf(field, schema, text, source.parts)),
     },
@@ -152,7 +159,7 @@ function laterOf(
 }
 
 function constantField(name: string, value: unknown): FieldReader {
-  return { name, columns: [], forFile: () => ok(() => value) }
+  return { name, columns: [], keepsWords: false, forFile: () => ok(() => value) }
 }
 
 interface Steps {
@@ -167,7 +174,7 @@ function compileSteps(
   text: MappingText,
   report: (place: Placed<string> | null, message: string) => void,
 ): Steps {
-  const kinds = kindsOf(schema)
+  const kinds = kindsOfField(field, schema)
   const { decimal } = text.csv
   const others: Step[] = []
   if (field.formats.length > 0 || field.zone !== null) {
@@ -187,6 +194,12 @@ function compileSteps(
   others.push(typeStep(kinds, decimal))
   if (field.absent.length > 0) others.unshift(absentStep(field.absent))
   return { map: field.map === null ? null : mapStep(field.map, field.otherwise), others }
+}
+
+/** Where words are kept apart, a field that takes numbers takes no text: a time has been read by then. */
+function kindsOfField({ keepsWords, formats }: FieldText, schema: TSchema): Kinds {
+  const kinds = kindsOf(schema)
+  return keepsWords && formats.length === 0 && kinds.number ? { ...kinds, text: false } : kinds
 }
 
 function timeReader(

@@ -58,6 +58,8 @@ export interface FieldText {
   readonly absent: readonly Scalar[]
   /** The column may be missing from the file. */
   readonly optional: boolean
+  /** What is no number, or no time, is kept as the words it is, in the field `words`. */
+  readonly keepsWords: boolean
 }
 
 export interface MappingText {
@@ -98,6 +100,7 @@ const FIELD_KEYS = [
   'otherwise',
   'absent',
   'optional',
+  'words',
 ]
 const SOURCE_KEYS = ['from', 'fileName', 'cel', 'const']
 
@@ -204,6 +207,7 @@ function plainField(name: string, at: At): FieldText {
     otherwise: undefined,
     absent: [],
     optional: false,
+    keepsWords: false,
   }
 }
 
@@ -238,6 +242,7 @@ function readField(name: string, node: Node, reader: Reader): FieldText {
     otherwise: otherwise === undefined ? undefined : reader.scalar(otherwise),
     absent: reader.list(entries.get('absent')),
     optional: reader.boolean(entries.get('optional')),
+    keepsWords: reader.oneOf(entries.get('words'), ['keep', 'refuse'] as const) === 'keep',
   }
 }
 

@@ -49,6 +49,7 @@ const topics: ReadonlyMap<string, TopicDefinition<StreamEvent>> = new Map(
         fare: Type.Optional(Type.String()),
         paymentMethod: Type.Optional(Type.String()),
         items: Type.Optional(Type.Array(Type.Object({}))),
+        words: Type.Optional(Type.Record(Type.String(), Type.String())),
       }),
     ),
     topicOf(
@@ -304,6 +305,36 @@ fields:
   check(text, { ...row, payment_type: 3 }, { ...trip, paymentMethod: 'no-charge' })
   check(text, { ...row, payment_type: '' }, trip)
   check(text, { ...row, payment_type: '9' }, 'paymentMethod: "9" has no entry in the map')
+})
+
+test('words where a number or a time was asked for are kept as they are, if the mapping says so', () => {
+  const text = [
+    'topic: trips',
+    'format: csv',
+    'constants: {status: completed}',
+    'fields:',
+    '  tripId: id',
+    '  recordedAt: {from: at, format: YYYY-MM-DD}',
+    '  pickupAt: {from: at, format: YYYY-MM-DD}',
+    '  dropoffAt: {from: end, format: YYYY-MM-DD, words: keep}',
+    '  distanceKm: {from: km, words: keep}',
+  ].join('\n')
+  const day = '2026-01-31T00:00:00.000Z'
+  const event = { status: 'completed', tripId: 't', recordedAt: day, pickupAt: day }
+  const row = { id: 't', at: '2026-01-31' }
+  deepEqual(mapped(mapperOf(text), rowOf({ ...row, end: 'Not Captured', km: 'See t2' })), {
+    ...event,
+    words: { dropoffAt: 'Not Captured', distanceKm: 'See t2' },
+  })
+  deepEqual(mapped(mapperOf(text), rowOf({ ...row, end: '2026-02-01', km: '7.5' })), {
+    ...event,
+    dropoffAt: '2026-02-01T00:00:00.000Z',
+    distanceKm: 7.5,
+  })
+  checkIssues(
+    'topic: truck-readings\nformat: csv\nfields:\n  truckId: a\n  recordedAt: b\n  temperatureC: {from: c, words: keep}',
+    'm.yaml:6:17: truck-readings has no field "words" to keep words in',
+  )
 })
 
 test('a map may say what everything else becomes', () => {

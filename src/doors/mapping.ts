@@ -38,6 +38,8 @@ export interface Row {
 export interface MappedEvent {
   readonly kind: 'event'
   readonly event: Readonly<Record<string, unknown>>
+  /** Fields that hold words where a number or a time was asked for; they stand in the event's `words`. */
+  readonly words: readonly string[]
 }
 
 export interface UnmappableRow {
@@ -111,6 +113,15 @@ export function compileMapping(
   })
 }
 
+interface BoundField {
+  readonly name: string
+  readonly keepsWords: boolean
+  read(row: Row): unknown
+}
+
+/** Longest text that is kept as words. */
+const MAX_WORDS_LENGTH = 200
+
 type Skip = ((row: Row, fileName: string) => boolean | string) | null
 
 function mapperFor(
@@ -119,12 +130,12 @@ function mapperFor(
   skip: Skip,
   text: MappingText,
 ): Result<FileMapper, string> {
-  const fields: { readonly name: string; read(row: Row): unknown }[] = []
+  const fields: BoundField[] = []
   const columns = new Set<string>()
   for (const reader of readers) {
     const bound = reader.forFile(fileName)
     if (!bound.ok) return failed(`${reader.name}: ${bound.error}`)
-    fields.push({ name: reader.name, read: bound.value })
+    fields.push({ name: reader.name, keepsWords: reader.keepsWords, read: bound.value })
     for (const column of reader.columns) columns.add(column)
   }
   if (text.unpivot !== null) {
@@ -135,29 +146,33 @@ function mapperFor(
   return ok({ columns: [...columns], map: (row) => mapRow(row, fileName, fields, skip) })
 }
 
-function mapRow(
-  row: Row,
-  fileName: string,
-  fields: readonly { readonly name: string; read(row: Row): unknown }[],
-  skip: Skip,
-): MappedRow {
+function mapRow(row: Row, fileName: string, fields: readonly BoundField[], skip: Skip): MappedRow {
   const skipped = skip === null ? false : skip(row, fileName)
   if (skipped === true) return { kind: 'skipped' }
   if (typeof skipped === 'string') {
     return { kind: 'unmappable', field: 'skipWhen', message: skipped, event: {} }
   }
   const event: Record<string, unknown> = {}
+  const words: Record<string, string> = {}
   let problem: { readonly field: string; readonly message: string } | undefined
   for (const field of fields) {
     const value = field.read(row)
-    if (value instanceof Unmappable) {
+    if (value instanceof Unmappable && field.keepsWords && isWords(value.found)) {
+      words[field.name] = value.found
+    } else if (value instanceof Unmappable) {
       problem ??= { field: field.name, message: value.message }
       event[field.name] = { unmapped: value.found, reason: value.message }
     } else if (value !== undefined) {
       event[field.name] = value
     }
   }
+  const worded = Object.keys(words)
+  if (worded.length > 0) event.words = words
   return problem === undefined
-    ? { kind: 'event', event }
+    ? { kind: 'event', event, words: worded }
     : { kind: 'unmappable', ...problem, event }
+}
+
+function isWords(found: unknown): found is string {
+  return typeof found === 'string' && found.length <= MAX_WORDS_LENGTH
 }

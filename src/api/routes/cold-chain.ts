@@ -2,21 +2,9 @@
 
 import { type Static, Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import {
-  DEFAULT_PROFILE_NAME,
-  findProfile,
-  type GoodsProfile,
-  goodsProfileSchema,
-} from '../../domains/cold-chain/profiles.ts'
-import {
-  medianReadingIntervalMs,
-  type ReadingScope,
-  readingsInOrder,
-  readingsOverview,
-  type StoredReading,
-} from '../../domains/cold-chain/queries.ts'
-import { gapLimitMs, type ReportScope, reportBuilder } from '../../domains/cold-chain/report.ts'
+import { goodsProfileSchema } from '../../domains/cold-chain/profiles.ts'
 import { principalOf } from '../access.ts'
+import { coldChainReport, type ReadingWatch } from '../cold-chain-report.ts'
 import type { ApiContext } from '../context.ts'
 import { HttpProblem } from '../problems.ts'
 import { reportCsv } from '../report-csv.ts'
@@ -118,57 +106,22 @@ export function coldChainRoutes(app: FastifyInstance, { options, heavyReads }: A
   )
 }
 
-/** Sees each reading of the report too, once what it is judged by is known. */
-type ReadingWatch = (scope: ReportScope) => (reading: StoredReading) => void
-
 async function reportFor(
-  { database, profiles }: ApiContext['options'],
+  options: ApiContext['options'],
   request: FastifyRequest<{ Querystring: ReportQuery }>,
-  watch: ReadingWatch = () => () => undefined,
+  watch?: ReadingWatch,
 ): Promise<ReportDocument> {
   const { truckId, shipmentId, profile: profileName } = request.query
   if ((truckId === undefined) === (shipmentId === undefined)) {
     throw invalidParameter('truckId', 'either truckId or shipmentId is required, not both')
   }
   const { tenantId } = principalOf(request)
-  const asked: ReadingScope = { tenantId, truckId, shipmentId, ...rangeOf(request.query) }
-  // An unknown name in the request fails before the archive is read.
-  const named = profileName === undefined ? undefined : knownProfile(profiles(), profileName)
-  const overview = await readingsOverview(database, asked)
-  const fromMs = asked.fromMs ?? overview.firstMs
-  const toMs = asked.toMs ?? (overview.lastMs === undefined ? undefined : overview.lastMs + 1)
-  if (fromMs === undefined || toMs === undefined || fromMs >= toMs) {
-    throw new HttpProblem('no-readings', 'There are no readings for it, and no range was given.')
-  }
-  const scope = { ...asked, fromMs, toMs }
-  const profile = named ?? usedProfile(profiles(), overview.profile)
-  const limitMs = gapLimitMs(profile, await medianReadingIntervalMs(database, scope))
-  const judged = { profile, fromMs, toMs, gapLimitMs: limitMs }
-  const builder = reportBuilder(judged)
-  const seen = watch(judged)
-  for await (const readings of readingsInOrder(database, scope)) {
-    for (const reading of readings) {
-      builder.add(reading)
-      seen(reading)
-    }
-  }
-  return {
-    truckId: truckId ?? overview.truckId ?? null,
-    shipmentId: shipmentId ?? null,
-    ...builder.finish(),
-    excluded: { duplicate: overview.excludedDuplicates, future: overview.excludedFuture },
-  }
-}
-
-function knownProfile(profiles: readonly GoodsProfile[], name: string): GoodsProfile {
-  const profile = findProfile(profiles, name)
-  if (profile !== undefined) return profile
-  const names = profiles.map((candidate) => candidate.name).join(', ')
-  throw invalidParameter('profile', `"${name}" is not one of ${names}`)
-}
-
-/** The profile that the readings name, or the default where they name none that we know. */
-function usedProfile(profiles: readonly GoodsProfile[], name: string | undefined): GoodsProfile {
-  const used = name === undefined ? undefined : findProfile(profiles, name)
-  return used ?? knownProfile(profiles, DEFAULT_PROFILE_NAME)
+  const range = rangeOf(request.query)
+  const report = await coldChainReport(
+    options,
+    { tenantId, truckId, shipmentId, ...range, profileName },
+    watch,
+  )
+  if (report !== null) return report
+  throw new HttpProblem('no-readings', 'There are no readings for it, and no range was given.')
 }

@@ -248,6 +248,7 @@ function show(report: ImportReport, { file, mapping, sink, json }: Shown): void 
     `  accepted    ${amount(report.accepted)}`,
     `  rejected    ${amount(report.rejected)}`,
     ...(report.skipped > 0 ? [`  skipped     ${amount(report.skipped)}`] : []),
+    ...wordLines(report.words),
     `  duplicates  ${duplicates}   ${settled.note}`,
     ...report.refused.map(({ row, code, message }) => `  row ${row}: ${code}: ${message}`),
     ...(report.rejected > report.refused.length
@@ -257,6 +258,14 @@ function show(report: ImportReport, { file, mapping, sink, json }: Shown): void 
   ]
   process.stdout.write(`${lines.join('\n')}\n`)
   for (const warning of warnings(report, file)) process.stderr.write(`${warning}\n`)
+}
+
+/** Words are no fault of a row: they are kept, and said. */
+function wordLines(words: ImportReport['words']): string[] {
+  const fields = Object.entries(words)
+  if (fields.length === 0) return []
+  const said = fields.map(([field, rows]) => `${field} of ${amount(rows)}`)
+  return [`  words       kept where a number or a time was asked for: ${said.join(', ')} rows`]
 }
 
 function warnings(report: ImportReport, file: string): string[] {

@@ -82,6 +82,7 @@ export const shipmentEventSchema = Type.Object({
   destination: shortText(),
   promisedAt: Type.Optional(instant('When the customer was told that it would be delivered')),
   createdAt: Type.Optional(instant('When it was ordered, where no event of its own says so')),
+  orderedAt: Type.Optional(instant('When it was ordered from who supplies it')),
   customerName: shortText(),
   customerEmail: Type.Optional(Type.String({ minLength: 3, maxLength: 254 })),
   customerPhone: Type.Optional(Type.String({ minLength: 3, maxLength: 40 })),
@@ -137,6 +138,7 @@ export interface ShipmentEvent extends StreamEvent {
   readonly destination: string | null
   readonly promisedAtMs: EpochMs | null
   readonly createdAtMs: EpochMs | null
+  readonly orderedAtMs: EpochMs | null
   readonly customerName: string | null
   readonly customerEmail: string | null
   readonly customerPhone: string | null
@@ -180,6 +182,7 @@ const archive: ArchiveTable<ShipmentEvent> = {
     { name: 'freight_cost', type: 'numeric' },
     { name: 'currency', type: 'text' },
     { name: 'words', type: 'jsonb' },
+    { name: 'ordered_at', type: 'timestamptz' },
   ],
   entityColumn: 'shipment_id',
   recordedAtColumn: 'recorded_at',
@@ -211,6 +214,7 @@ const archive: ArchiveTable<ShipmentEvent> = {
     row.numeric(event.freightCost)
     row.text(event.currency)
     row.json(event.words)
+    row.timestamp(event.orderedAtMs)
   },
   read(row) {
     return {
@@ -242,6 +246,7 @@ const archive: ArchiveTable<ShipmentEvent> = {
       freightCost: row.numeric(),
       currency: row.text(),
       words: wordsOf(row.json()),
+      orderedAtMs: row.timestamp(),
     }
   },
 }
@@ -250,7 +255,7 @@ export const shipmentEvents: TopicDefinition<ShipmentEvent> = {
   name: 'shipment-events',
   schema: shipmentEventSchema,
   parse: compileParser(shipmentEventSchema, shipmentEvent, {
-    instants: ['milestoneAt', 'promisedAt', 'createdAt'],
+    instants: ['milestoneAt', 'promisedAt', 'createdAt', 'orderedAt'],
   }),
   keyOf: (event) => event.shipmentId,
   archive,
@@ -276,6 +281,7 @@ function shipmentEvent(wire: WireShipmentEvent, recordedAtMs: EpochMs): Shipment
     destination: wire.destination ?? null,
     promisedAtMs: parseInstant(wire.promisedAt) ?? null,
     createdAtMs: parseInstant(wire.createdAt) ?? null,
+    orderedAtMs: parseInstant(wire.orderedAt) ?? null,
     customerName: wire.customerName ?? null,
     customerEmail: wire.customerEmail ?? null,
     customerPhone: wire.customerPhone ?? null,

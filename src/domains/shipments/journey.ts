@@ -66,7 +66,7 @@ const moves: Moves = {
   expired: 'expired',
 }
 
-/** A state that goes on; being created once more changes nothing in it. */
+/** A state that goes on. That it was created is a fact on paper, which changes and contradicts nothing. */
 const open = (status: ShipmentStatus, self: JourneyState): StateDefinition => ({
   status,
   outcome: null,
@@ -84,17 +84,27 @@ export const journey: Readonly<Record<JourneyState, StateDefinition>> = {
   delivered: {
     status: 'Delivered',
     outcome: 'delivered',
-    after: { delivered: 'delivered', returned: 'returned', exception: 'exception' },
+    after: {
+      created: 'delivered',
+      delivered: 'delivered',
+      returned: 'returned',
+      exception: 'exception',
+    },
   },
   returned: {
     status: 'Exception',
     outcome: 'returned',
-    after: { returned: 'returned', exception: 'exception' },
+    after: { created: 'returned', returned: 'returned', exception: 'exception' },
   },
   canceled: {
     status: 'Exception',
     outcome: 'canceled',
-    after: { canceled: 'canceled', returned: 'returned', exception: 'exception' },
+    after: {
+      created: 'canceled',
+      canceled: 'canceled',
+      returned: 'returned',
+      exception: 'exception',
+    },
   },
   expired: { status: 'Expired', outcome: 'expired', after: { ...moves, created: 'expired' } },
   // Nobody knows where it is until it is said to be over once more.

@@ -16,6 +16,8 @@ export interface ImportPosition {
   readonly accepted: number
   readonly rejected: number
   readonly skipped: number
+  /** Rows, by field, that hold words where a number or a time was asked for; they are accepted. */
+  readonly words: Readonly<Record<string, number>>
 }
 
 export interface ImportIdentity {
@@ -82,5 +84,6 @@ const positionCheck = TypeCompiler.Compile(
     accepted: Type.Integer({ minimum: 0 }),
     rejected: Type.Integer({ minimum: 0 }),
     skipped: Type.Integer({ minimum: 0 }),
+    words: Type.Record(Type.String(), Type.Integer({ minimum: 0 })),
   }),
 )

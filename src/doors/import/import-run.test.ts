@@ -269,9 +269,9 @@ test('a batch whose answer was lost is sent again, and its repeats are recognise
 test('a new beginning, another content or another mapping does not resume', async () => {
   const file = await fileOf(HEADER + rows(50))
   const progress = await progressOf(file)
-  await progress.save({ rows: 40, accepted: 40, rejected: 0, skipped: 0 })
+  await progress.save({ rows: 40, accepted: 40, rejected: 0, skipped: 0, words: {} })
   deepEqual(counts(await run(file, csv, { restart: true })), [50, 0, 0, 0])
-  await progress.save({ rows: 40, accepted: 40, rejected: 0, skipped: 0 })
+  await progress.save({ rows: 40, accepted: 40, rejected: 0, skipped: 0, words: {} })
   await writeFile(file, HEADER + rows(60))
   equal((await run(file, csv)).resumedAfterRow, 0)
   await writeFile(file, HEADER + rows(50))

@@ -74,6 +74,8 @@ interface Outgoing {
   /** Why the row is no event, where we know before the door says so. */
   readonly reason: Rejection | UnmappableReason | null
   readonly recordedAtMs: EpochMs | null
+  /** Fields that hold words. */
+  readonly words: readonly string[]
 }
 
 interface UnmappableReason {
@@ -87,12 +89,7 @@ class ImportRun {
   readonly #mapper: FileMapper
   readonly #pacer: Pacer | null
   readonly #refused: RefusedRow[] = []
-  #position: { rows: number; accepted: number; rejected: number; skipped: number } = {
-    rows: 0,
-    accepted: 0,
-    rejected: 0,
-    skipped: 0,
-  }
+  #position: ImportPosition = { rows: 0, accepted: 0, rejected: 0, skipped: 0, words: {} }
   #tag: string | undefined
   #mapsEventId = false
   #first: EpochMs = Number.POSITIVE_INFINITY
@@ -141,7 +138,7 @@ class ImportRun {
     if (restart) await progress.remove()
     const position = await progress.load()
     if (position === null) return 0
-    this.#position = { ...position }
+    this.#position = position
     this.#skipped = position.skipped
     return position.rows
   }
@@ -183,7 +180,8 @@ class ImportRun {
     const judged = this.#options.mapping.topic.parse(event)
     if (!judged.ok) return this.#refusedRow(event, row, judged.error)
     const bytes = Buffer.from(JSON.stringify(event))
-    return { bytes, row, reason: null, recordedAtMs: judged.value.recordedAtMs }
+    const words = mapped?.kind === 'event' ? mapped.words : []
+    return { bytes, row, reason: null, recordedAtMs: judged.value.recordedAtMs, words }
   }
 
   /** A problem outside any field, such as a condition that fails, must still make the door refuse it. */
@@ -209,7 +207,7 @@ class ImportRun {
   ): Outgoing {
     const importedFrom = { file: this.#options.fileName, row }
     const bytes = Buffer.from(JSON.stringify({ importedFrom, ...event }))
-    return { bytes, row, reason, recordedAtMs: null }
+    return { bytes, row, reason, recordedAtMs: null, words: [] }
   }
 
   async #pace({ recordedAtMs }: Outgoing): Promise<void> {
@@ -237,18 +235,20 @@ class ImportRun {
       mapping.topic.name,
       batch.map(({ bytes }) => bytes),
     )
-    this.#countTimes(batch, outcome)
+    const words = this.#countTimes(batch, outcome)
     this.#acceptedNow += outcome.accepted
     this.#position = {
       rows: lastRow,
       accepted: this.#position.accepted + outcome.accepted,
       rejected: this.#position.rejected + outcome.rejected.length,
       skipped,
+      words,
     }
     await progress?.save(this.#position)
   }
 
-  #countTimes(batch: readonly Outgoing[], { rejected }: DeliveryOutcome): void {
+  /** Returns how many rows hold words so far. */
+  #countTimes(batch: readonly Outgoing[], { rejected }: DeliveryOutcome): ImportPosition['words'] {
     const refused = new Set<number>()
     for (const { index, code, message, path } of rejected) {
       refused.add(index)
@@ -256,11 +256,14 @@ class ImportRun {
       if (outgoing === undefined || this.#refused.length >= MAX_REPORTED_ROWS) continue
       this.#refused.push({ row: outgoing.row, ...(outgoing.reason ?? { code, message, path }) })
     }
-    batch.forEach(({ recordedAtMs }, index) => {
+    const counts: Record<string, number> = { ...this.#position.words }
+    batch.forEach(({ recordedAtMs, words }, index) => {
       if (recordedAtMs === null || refused.has(index)) return
+      for (const field of words) counts[field] = (counts[field] ?? 0) + 1
       this.#first = Math.min(this.#first, recordedAtMs)
       this.#last = Math.max(this.#last, recordedAtMs)
     })
+    return counts
   }
 
   async #report(
