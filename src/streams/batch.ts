@@ -31,6 +31,8 @@ export interface BroadcastProgress {
   readonly records: readonly {
     readonly offset: number
     readonly key: string
+    readonly tenantId: string
+    readonly receivedAtMs: EpochMs
     readonly value: unknown
   }[]
   readonly nextOffset: number

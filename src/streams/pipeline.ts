@@ -73,12 +73,29 @@ export interface SilenceContext {
   readonly offset: number
 }
 
+export interface BroadcastRecord {
+  readonly key: string
+  readonly tenantId: string
+  readonly receivedAtMs: EpochMs
+  readonly value: unknown
+}
+
 /** A broadcast topic folded into a table that every task holds. */
-export interface BroadcastDefinition {
+export interface BroadcastDefinition<S = unknown> {
   readonly topic: string
   empty(): unknown
   /** Returns the table with the record applied; may change it in place. A record it can't read changes nothing. */
-  apply(table: unknown, record: { readonly key: string; readonly value: unknown }): unknown
+  apply(table: unknown, record: BroadcastRecord): unknown
+  /** Where records concern keys of the task, and not only the table. */
+  readonly listeners?: {
+    /**
+     * Keys of the records that concern a key, of its own tenant or of the default one. The same array as long
+     * as they are the same: then nothing is looked at.
+     */
+    subjects(state: Readonly<S>, key: string): readonly string[]
+    /** Tells the key of a record that concerns it; events older than the key's newest are late from then on. */
+    onRecord(state: S, record: BroadcastRecord, context: KeyContext): void
+  }
 }
 
 export interface Pipeline<E extends StreamEvent, S> {
@@ -116,7 +133,7 @@ export interface Pipeline<E extends StreamEvent, S> {
   readonly silences: readonly Silence<S>[]
   readonly rules?: PipelineRules<S>
   readonly windows: readonly WindowDefinition<E>[]
-  readonly broadcasts: readonly BroadcastDefinition[]
+  readonly broadcasts: readonly BroadcastDefinition<S>[]
   /** Durable rows that it puts; absent where there are none. */
   readonly rows?: {
     readonly tables: readonly RowLayout[]

@@ -6,7 +6,7 @@ import { PlatformError } from '../kernel/errors.ts'
 import type { DurationMs } from '../kernel/time.ts'
 import type { CheckpointStore, Claim, JournalEntry, TaskId } from '../ports/checkpoint-store.ts'
 import type { Log } from '../ports/log.ts'
-import type { BatchInputs } from './batch.ts'
+import type { BatchInputs, BroadcastProgress } from './batch.ts'
 import { NO_INPUTS } from './batch.ts'
 import { type ReferenceTables, readBroadcast } from './shared-feeds.ts'
 import type { Task } from './task.ts'
@@ -111,18 +111,32 @@ async function applyEntry<E extends StreamEvent, S>(
   { task, log, references }: RestoreOptions<E, S>,
   entry: JournalEntry,
 ): Promise<void> {
-  for (const [topic, position] of Object.entries(entry.broadcasts)) {
-    while (task.broadcastOffset(topic) < position) {
-      const reached = task.broadcastOffset(topic)
-      const progress = await readBroadcast(log, topic, reached, position)
-      task.rerun([], task.nextOffset, { ...NO_INPUTS, broadcasts: [progress] })
-      if (task.broadcastOffset(topic) === reached) break
-    }
-  }
   const inputs: BatchInputs = {
     tickMs: entry.tickMs,
     references: await references.at(entry.references),
-    broadcasts: [],
+    broadcasts: await broadcastsTo(task, log, entry),
   }
   task.rerun([], task.nextOffset, inputs)
+}
+
+/** In the order in which the task took them over. */
+async function broadcastsTo<E extends StreamEvent, S>(
+  task: Task<E, S>,
+  log: Log,
+  { broadcasts }: JournalEntry,
+): Promise<readonly BroadcastProgress[]> {
+  const progress: BroadcastProgress[] = []
+  for (const { topic } of task.pipeline.broadcasts) {
+    const position = broadcasts[topic] ?? 0
+    const records: BroadcastProgress['records'][number][] = []
+    let reached = task.broadcastOffset(topic)
+    while (reached < position) {
+      const read = await readBroadcast(log, topic, reached, position)
+      records.push(...read.records)
+      if (read.nextOffset === reached) break
+      reached = read.nextOffset
+    }
+    progress.push({ topic, records, nextOffset: reached })
+  }
+  return progress
 }

@@ -87,8 +87,8 @@ test('a broadcast is read on from where a task stands, up to where it is told to
   assert.deepEqual(await readBroadcast(log, 'news', 1, 3), {
     topic: 'news',
     records: [
-      { offset: 1, key: 'k1', value: undefined },
-      { offset: 2, key: 'k2', value: 3 },
+      { offset: 1, key: 'k1', tenantId: 'default', receivedAtMs: 1, value: undefined },
+      { offset: 2, key: 'k2', tenantId: 'default', receivedAtMs: 2, value: 3 },
     ],
     nextOffset: 3,
   })

@@ -91,7 +91,13 @@ export async function readBroadcast(
   const records = batch.records.filter((record) => record.offset < toOffset)
   return {
     topic,
-    records: records.map(({ offset, key, value }) => ({ offset, key, value: jsonOf(value) })),
+    records: records.map(({ offset, key, tenantId, receivedAtMs, value }) => ({
+      offset,
+      key,
+      tenantId,
+      receivedAtMs,
+      value: jsonOf(value),
+    })),
     nextOffset: Math.min(toOffset, batch.nextOffset),
   }
 }

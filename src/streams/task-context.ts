@@ -42,6 +42,8 @@ export class TaskContext<E extends StreamEvent, S> implements KeyContext {
   #rebuiltRows: RowsById | null = null
   eventTimeMs: EpochMs = 0
   offset = 0
+  /** What the call is about where it is no event of the key: tells apart what comes of one event's aftermath. */
+  #occasion: string | null = null
 
   constructor(place: PartitionPlace, tables: SharedTables, sink: ContextSink) {
     this.#place = place
@@ -55,6 +57,13 @@ export class TaskContext<E extends StreamEvent, S> implements KeyContext {
     this.#frame = frame
     this.#rebuilt = null
     this.#rebuiltRows = null
+    this.#occasion = null
+  }
+
+  /** Live, but for no event of the key: a record of a broadcast topic, or a deadline. */
+  enterOccasion(slot: KeySlot<E, S>, occasion: string): void {
+    this.enter(slot, slot.head)
+    this.#occasion = occasion
   }
 
   /** Computing again: nothing leaves; closed episodes are gathered for comparison. */
@@ -94,7 +103,7 @@ export class TaskContext<E extends StreamEvent, S> implements KeyContext {
   openEpisode(episode: Episode): void {
     episode.openedBy = this.offset
     const kept = this.#slot?.aliases.get(openerOf(episode))
-    episode.id = kept ?? episodeId(this.#place, episode)
+    episode.id = kept ?? this.#idOf(episode)
     this.publishEpisode(episode)
   }
 
@@ -114,8 +123,16 @@ export class TaskContext<E extends StreamEvent, S> implements KeyContext {
 
   effect(name: string, payload: OutboxEntry['payload']): void {
     const { topic, partition } = this.#place
-    const id = derivedId('effect', topic, partition, this.offset, this.key, name)
+    const id =
+      this.#occasion === null
+        ? derivedId('effect', topic, partition, this.offset, this.key, name)
+        : derivedId('effect', topic, partition, this.offset, this.key, name, this.#occasion)
     this.#sink.effect({ id, kind: name, tenantId: this.tenantId, payload }, this.offset)
+  }
+
+  #idOf(episode: Episode): string {
+    const id = episodeId(this.#place, episode)
+    return this.#occasion === null ? id : derivedId('alert-occasion', id, this.#occasion)
   }
 
   #timers(): readonly EventTimer[] {

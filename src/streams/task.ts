@@ -41,9 +41,10 @@ import {
   tailIndex,
 } from './key-slot.ts'
 import { openWindowEntries } from './open-windows.ts'
-import type { Pipeline, Silence } from './pipeline.ts'
+import type { BroadcastDefinition, Pipeline, Silence } from './pipeline.ts'
 import { RecentIds } from './recent-ids.ts'
 import { SilenceQueue } from './silence-queue.ts'
+import { SubjectIndex } from './subject-index.ts'
 import { openerOf, type Rebuilt, TaskContext } from './task-context.ts'
 import {
   decodePartition,
@@ -72,6 +73,14 @@ const FUTURE: readonly EventFlag[] = ['future']
 const FUTURE_DUPLICATE: readonly EventFlag[] = ['future', 'duplicate']
 const NO_ROWS: readonly RowChange[] = []
 
+/** Why a key changes without an event of its own. */
+interface Occasion {
+  /** The same in every run. */
+  readonly name: string
+  readonly atMs: EpochMs
+  readonly receivedAtMs: EpochMs
+}
+
 export interface TaskOptions<E extends StreamEvent, S> {
   readonly pipeline: Pipeline<E, S>
   /** Topic as the log calls it. */
@@ -95,6 +104,8 @@ export class Task<E extends StreamEvent, S> {
   readonly #broadcasts = new Map<string, unknown>()
   readonly #broadcastOffsets: Record<string, number> = {}
   readonly #silences = new SilenceQueue()
+  /** Of the broadcast topics whose records concern keys. */
+  readonly #subjects = new Map<string, SubjectIndex<string>>()
   /** Silences that are watched for now, the shortest first. */
   #watched: readonly Silence<S>[]
   readonly #context: TaskContext<E, S>
@@ -137,6 +148,7 @@ export class Task<E extends StreamEvent, S> {
     for (const broadcast of pipeline.broadcasts) {
       this.#broadcasts.set(broadcast.topic, broadcast.empty())
       this.#broadcastOffsets[broadcast.topic] = 0
+      if (broadcast.listeners) this.#subjects.set(broadcast.topic, new SubjectIndex())
     }
     this.#context = new TaskContext(
       options,
@@ -326,6 +338,7 @@ export class Task<E extends StreamEvent, S> {
     for (const slot of this.#slots.values()) {
       if (slot.head === slot.base) this.#rebuild(slot, nothingAsked())
       this.#queueSilence(slot)
+      this.#follow(slot)
     }
   }
 
@@ -411,12 +424,62 @@ export class Task<E extends StreamEvent, S> {
     const reached = this.#broadcastOffsets[progress.topic] ?? 0
     let table = this.#broadcasts.get(progress.topic)
     for (const record of progress.records) {
-      if (record.offset >= reached && record.offset < progress.nextOffset) {
-        table = definition.apply(table, record)
-      }
+      if (record.offset < reached || record.offset >= progress.nextOffset) continue
+      table = definition.apply(table, record)
+      this.#broadcasts.set(progress.topic, table)
+      this.#tellListeners(definition, record)
     }
-    this.#broadcasts.set(progress.topic, table)
     this.#broadcastOffsets[progress.topic] = progress.nextOffset
+  }
+
+  /** One record after the other, so that it changes nothing how many of them come at once. */
+  #tellListeners(
+    { topic, listeners }: BroadcastDefinition<S>,
+    record: BatchInputs['broadcasts'][number]['records'][number],
+  ): void {
+    if (listeners === undefined) return
+    const told = this.#subjects.get(topic)?.listenersOf(record.key) ?? []
+    for (const scoped of told.toSorted()) {
+      const slot = this.#slots.get(scoped)
+      const foreign = record.tenantId !== DEFAULT_TENANT && record.tenantId !== slot?.tenantId
+      if (slot === undefined || foreign) continue
+      const occasion = {
+        name: `${topic}/${record.offset}`,
+        atMs: slot.headTimeMs,
+        receivedAtMs: Math.max(slot.lastReceivedAtMs, record.receivedAtMs),
+      }
+      this.#outsideEvents(slot, occasion, () =>
+        listeners.onRecord(slot.head.state, record, this.#context),
+      )
+    }
+  }
+
+  /** Lets something other than an event change a key: what comes out of order from before is late. */
+  #outsideEvents(
+    slot: KeySlot<E, S>,
+    { name, atMs, receivedAtMs }: Occasion,
+    change: () => void,
+  ): void {
+    this.#slot = slot
+    this.#cause = { offset: slot.lastOffset, receivedAtMs, tenantId: slot.tenantId }
+    this.#context.enterOccasion(slot, name)
+    this.#context.eventTimeMs = Math.max(0, atMs)
+    this.#context.offset = slot.lastOffset
+    change()
+    settle(slot, this.#copy)
+    this.#follow(slot)
+    this.#markUnsaved(slot)
+    this.#markUnseen(slot)
+  }
+
+  /** Takes note of what the key listens to now, and when it is to be looked at again. */
+  #follow(slot: KeySlot<E, S>): void {
+    for (const { topic, listeners } of this.pipeline.broadcasts) {
+      if (listeners === undefined) continue
+      const subjects = listeners.subjects(slot.head.state, slot.key)
+      this.#subjects.get(topic)?.listen(scopedKey(slot.tenantId, slot.key), subjects)
+    }
+    if (this.pipeline.deadline !== undefined) this.#queueSilence(slot)
   }
 
   #applyTick(tickMs: EpochMs): void {
@@ -425,11 +488,15 @@ export class Task<E extends StreamEvent, S> {
     this.#windows.passTime(tickMs)
   }
 
-  /** What new tables see is kept apart from what was seen before them, where no event lies between. */
+  /**
+   * What new tables see is kept apart from what was seen before them, where no event lies between. Where keys
+   * themselves hear of broadcasts and of time, everything is: the order is a part of what they know.
+   */
   #journalEntry(newTables: boolean): JournalEntry {
     const offset = this.#nextOffset
     const last = this.#entry?.offset === offset ? this.#entry : undefined
-    const step = last === undefined ? 0 : last.step + (newTables ? 1 : 0)
+    const apart = newTables || this.#subjects.size > 0
+    const step = last === undefined ? 0 : last.step + (apart ? 1 : 0)
     this.#entry = { offset, step }
     return {
       offset,
@@ -501,7 +568,7 @@ export class Task<E extends StreamEvent, S> {
     if (late && this.pipeline.takesLateEvents === true) {
       this.#place(slot, { event, eventTimeMs: slot.headTimeMs, ...placeOf(record) })
     }
-    if (this.pipeline.deadline !== undefined) this.#queueSilence(slot)
+    this.#follow(slot)
     if (event.eventId !== null) rememberId(slot, event.eventId, late)
     if (future) {
       this.#counts.future++
@@ -764,11 +831,12 @@ export class Task<E extends StreamEvent, S> {
     settle(slot, this.#copy)
     this.#slot = slot
     this.#cause = { offset: slot.lastOffset, receivedAtMs: atMs, tenantId: slot.tenantId }
-    this.#context.enter(slot, slot.head)
+    this.#context.enterOccasion(slot, `deadline/${atMs}`)
     this.#context.eventTimeMs = Math.max(atMs, slot.headTimeMs)
     this.#context.offset = slot.lastOffset
     this.pipeline.deadline?.onPassed(slot.head.state, this.#context)
     settle(slot, this.#copy)
+    this.#follow(slot)
     assert(this.#deadlineMs(slot) > atMs, `${this.pipeline.name}: a deadline passed and stays.`)
   }
 
@@ -855,6 +923,7 @@ export class Task<E extends StreamEvent, S> {
     for (const [key, slot] of this.#slots) {
       if (!this.#isForgettable(slot)) continue
       this.#slots.delete(key)
+      for (const index of this.#subjects.values()) index.forget(key)
       this.#forgotten.push(key)
     }
     this.#unsaved = this.#unsaved.filter(

@@ -63,11 +63,15 @@ async function runPartition(
     const broadcasts = Object.entries(entry.broadcasts).map(([topic, nextOffset]) => ({
       topic,
       nextOffset,
-      records: (options.broadcasts.get(topic) ?? []).map(({ offset, key, value }) => ({
-        offset,
-        key,
-        value: JSON.parse(Buffer.from(value).toString()) as unknown,
-      })),
+      records: (options.broadcasts.get(topic) ?? []).map(
+        ({ offset, key, tenantId, receivedAtMs, value }) => ({
+          offset,
+          key,
+          tenantId,
+          receivedAtMs,
+          value: JSON.parse(Buffer.from(value).toString()) as unknown,
+        }),
+      ),
     }))
     const references = await Promise.all(
       Object.entries(entry.references).map(async ([name, version]) => ({

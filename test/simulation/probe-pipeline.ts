@@ -196,6 +196,27 @@ export interface ProbeParts {
   readonly broadcast: boolean
 }
 
+const EVERY_PROBE: readonly string[] = ['all']
+const NO_PROBES: readonly string[] = []
+
+/** The last level is judged once more, under what the broadcast says now. */
+function judgeAgain(state: ProbeState, context: KeyContext): void {
+  if (state.last === null) return
+  const factor = numberFor(context.reference(GAUGES_TABLE), context.key, 1)
+  const shift = numberFor(context.broadcast(OFFSETS_TOPIC), context.key, 0)
+  const adjusted = state.last * factor + shift
+  const event = {
+    probeId: context.key,
+    recordedAtMs: context.eventTimeMs,
+    eventId: null,
+    level: state.last,
+    side: null,
+  }
+  state.sum = Math.round((state.sum + adjusted) * 1_000) / 1_000
+  const severity = adjusted > 85 ? 'critical' : null
+  ruleSet.onEvent(state.runs, { event, derived: { adjusted, severity } }, context)
+}
+
 /** Without the broadcast, results depend on nothing but the events, the reference table and ticks. */
 export function probePipeline({ broadcast }: ProbeParts): Pipeline<Probe, ProbeState> {
   return {
@@ -261,6 +282,10 @@ export function probePipeline({ broadcast }: ProbeParts): Pipeline<Probe, ProbeS
             empty: () => ({}),
             apply: (table, { key, value }) =>
               typeof value === 'number' ? { ...(table as object), [key]: value } : table,
+            listeners: {
+              subjects: ({ last }) => (last === null ? NO_PROBES : EVERY_PROBE),
+              onRecord: (state, _record, context) => judgeAgain(state, context),
+            },
           },
         ]
       : [],
