@@ -21,6 +21,8 @@ export interface ProgramPlace {
   readonly program?: readonly [string, ...string[]]
   /** In a process group of its own, so that a signal can be sent to all of it. */
   readonly ownGroup?: true
+  /** It is not expected to become ready: only its address is waited for. */
+  readonly neverReady?: true
 }
 
 export interface Program {
@@ -60,7 +62,7 @@ export async function startProgram(
   })
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve))
   const address = await printedAddress(child, exited, () => output)
-  await untilReady(address, () => output)
+  if (place.neverReady !== true) await untilReady(address, () => output)
   return {
     address,
     process: child,

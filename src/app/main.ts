@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import { WRONG_USAGE } from './command-line.ts'
 import { registerBench } from './commands/bench.ts'
 import { registerDoctor } from './commands/doctor.ts'
+import { registerGaps } from './commands/gaps.ts'
 import { registerImport } from './commands/import.ts'
 import { registerReplay } from './commands/replay.ts'
 import { registerRules } from './commands/rules.ts'
@@ -23,6 +24,7 @@ registerStart(program)
 registerSimulate(program)
 registerImport(program, { openEmbedded: openEmbeddedSink })
 registerVerify(program)
+registerGaps(program)
 registerReplay(program)
 registerRules(program)
 registerDoctor(program)

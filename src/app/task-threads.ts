@@ -55,6 +55,7 @@ export function startTaskThreads(options: TaskThreadsOptions): TaskThreads {
       for (const { last } of threads) {
         const report = last()
         if (report === null || nowMs - report.atMs > REPORT_STALE_MS) return 'tasks do not report'
+        if (!report.assigned) return 'tasks wait to be assigned partitions'
         const waiting = report.tasks.filter((task) => !task.ready).length
         if (waiting > 0) return `${waiting} tasks are being restored`
       }

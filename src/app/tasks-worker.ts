@@ -95,6 +95,7 @@ async function runTasks(main: MessagePort, data: TaskThreadData): Promise<void> 
       await clock.sleep(REPORT_INTERVAL_MS, stop.signal)
       say({
         type: 'report',
+        assigned: host.assigned,
         tasks: host.status(),
         referenceProblems: references.problems(),
         ruleFailures: allPipelines.flatMap(({ rules }) => rules?.takeFailures() ?? []),

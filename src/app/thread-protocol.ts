@@ -21,6 +21,8 @@ export interface TaskThreadData {
 /** What happened since the report before. */
 export interface TaskReport {
   readonly type: 'report'
+  /** Somebody has said which partitions are ours, if it was none. */
+  readonly assigned: boolean
   readonly tasks: readonly TaskStatus[]
   readonly counts: readonly { readonly topic: string; readonly counts: Readonly<BatchCounts> }[]
   readonly batchEvents: readonly number[]

@@ -4,6 +4,7 @@
 import type { Database, SqlRow } from '../ports/database.ts'
 import type { Log } from '../ports/log.ts'
 import type { AnyPipeline } from '../streams/pipeline.ts'
+import { type AcceptedGap, acceptedGaps } from './log-gaps.ts'
 
 /** Offsets listed for each kind of fault; the counts are complete. */
 export const MAX_LISTED_OFFSETS = 20
@@ -30,6 +31,10 @@ export interface PartitionAudit {
   readonly missingOffsets: readonly number[]
   readonly repeatedOffsets: readonly number[]
   readonly unexpectedOffsets: readonly number[]
+  /** Offsets that retention took before they were archived: the task stands still before them. */
+  readonly lost: number
+  /** The same, where somebody accepted it. */
+  readonly accepted: readonly AcceptedGap[]
 }
 
 export interface VerifyOptions {
@@ -52,8 +57,10 @@ export async function verifyArchive(options: VerifyOptions): Promise<readonly Pa
   for (const pipeline of options.pipelines) {
     const topic = options.topicName(pipeline.topic.name)
     const partitions = known.get(topic) ?? 0
+    const gaps = await acceptedGaps(options.database, pipeline.name, topic)
     for (let partition = 0; partition < partitions; partition++) {
-      audits.push(await auditPartition(options, pipeline, topic, partition))
+      const accepted = gaps.filter((gap) => gap.partition === partition)
+      audits.push({ ...(await auditPartition(options, pipeline, topic, partition)), accepted })
     }
     audits.push(...(await strayPartitions(options.database, pipeline, topic, partitions)))
   }
@@ -61,7 +68,9 @@ export async function verifyArchive(options: VerifyOptions): Promise<readonly Pa
 }
 
 export function isClean(audits: readonly PartitionAudit[]): boolean {
-  return audits.every(({ missing, repeated, unexpected }) => missing + repeated + unexpected === 0)
+  return audits.every(
+    ({ missing, repeated, unexpected, lost }) => missing + repeated + unexpected + lost === 0,
+  )
 }
 
 async function auditPartition(
@@ -69,7 +78,7 @@ async function auditPartition(
   pipeline: AnyPipeline,
   topic: string,
   partition: number,
-): Promise<PartitionAudit> {
+): Promise<Omit<PartitionAudit, 'accepted'>> {
   const { log, database } = options
   const committedOffset = await committedOf(database, pipeline.name, partition)
   const { startOffset, endOffset } = await log.bounds(topic, partition)
@@ -94,6 +103,7 @@ async function auditPartition(
     missingOffsets: tally.missingOffsets,
     repeatedOffsets: tally.repeatedOffsets,
     unexpectedOffsets: tally.unexpectedOffsets,
+    lost: Math.max(0, startOffset - committedOffset),
   }
 }
 
@@ -151,6 +161,8 @@ async function strayPartitions(
       missingOffsets: [],
       repeatedOffsets: [],
       unexpectedOffsets: offsets,
+      lost: 0,
+      accepted: [],
     }
   })
 }

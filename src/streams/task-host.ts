@@ -63,8 +63,15 @@ export class TaskHost {
   readonly #options: TaskHostOptions
   readonly #running = new Map<string, RunningTask>()
 
+  #assigned = false
+
   constructor(options: TaskHostOptions) {
     this.#options = options
+  }
+
+  /** Somebody has said which partitions are ours, if it was none. */
+  get assigned(): boolean {
+    return this.#assigned
   }
 
   status(): readonly TaskStatus[] {
@@ -114,6 +121,7 @@ export class TaskHost {
 
   /** Starts what is new; resolves once what is lost has committed and ended. */
   async #take(assigned: Assigned): Promise<void> {
+    this.#assigned = true
     const ours = new Set<string>()
     for (const hosted of this.#options.pipelines) {
       for (const partition of assigned.get(hosted.topic) ?? []) {

@@ -5,8 +5,15 @@ import { after, before, describe, it } from 'node:test'
 import { Producer } from '@platformatic/kafka'
 import { systemClock } from '../../src/adapters/clock/system-clock.ts'
 import { KafkaCluster } from '../../src/adapters/kafka/kafka-cluster.ts'
+import type { PartitionAudit } from '../../src/app/verify.ts'
 import { partitionOf } from '../../src/kernel/partitioner.ts'
-import { type Program, runCommand, startProgram, temporaryDataDir } from '../program.ts'
+import {
+  type Program,
+  type ProgramPlace,
+  runCommand,
+  startProgram,
+  temporaryDataDir,
+} from '../program.ts'
 import { startKafka, type TestKafka } from '../servers/kafka.ts'
 import { kafkaMissing } from '../servers/kafka-jars.ts'
 import { until } from '../waiting.ts'
@@ -43,8 +50,8 @@ describe('the program on Kafka', { skip: missing ?? false }, () => {
   let cluster: KafkaCluster
   let program: Program
   let dataDir = ''
-  const start = async (): Promise<void> => {
-    program = await startProgram(dataDir, ['--no-simulate'], kafka.settings)
+  const start = async (place: ProgramPlace = {}): Promise<void> => {
+    program = await startProgram(dataDir, ['--no-simulate'], kafka.settings, place)
   }
   const audit = async (): Promise<Record<string, unknown>> => {
     const { code, stdout, stderr } = await runCommand(
@@ -60,10 +67,10 @@ describe('the program on Kafka', { skip: missing ?? false }, () => {
       .filter(({ topic }: { topic: string }) => topic === TOPIC)
       .reduce((sum: number, { rows }: { rows: number }) => sum + rows, 0)
   }
-  const foreign = async (values: readonly (string | Buffer)[]): Promise<void> => {
+  const foreign = async (values: readonly (string | Buffer)[], partition = 0): Promise<void> => {
     const producer = new Producer({ clientId: 'foreign', bootstrapBrokers: [...kafka.addresses] })
     await producer.send({
-      messages: values.map((value) => ({ topic: TOPIC, partition: 0, value: Buffer.from(value) })),
+      messages: values.map((value) => ({ topic: TOPIC, partition, value: Buffer.from(value) })),
     })
     await producer.close()
   }
@@ -186,7 +193,60 @@ describe('the program on Kafka', { skip: missing ?? false }, () => {
       const trucks = await items(program.address, 'trucks')
       return trucks.some(({ truckId }) => truckId === other)
     })
+    const verified = await run('verify')
+    assert.equal(verified.code, 1)
+    assert.equal(Object(JSON.parse(verified.stdout)).clean, false)
+    const shown = await run('gaps')
+    assert.equal(shown.code, 1)
+    const [gap] = Object(JSON.parse(shown.stdout)).gaps
+    assert.deepEqual(
+      { ...gap, fromOffset: 0 },
+      { pipeline: 'cold-chain', topic: TOPIC, partition: 0, fromOffset: 0, toOffset: startOffset },
+    )
+    assert.equal((await run('gaps', '--accept')).code, 0)
+    await foreign([reading('C-1', 5)])
+    await until('the task goes on behind the gap', async () => {
+      const partition = partitionsOf(await run('verify')).find(
+        (each) => each.topic === TOPIC && each.partition === 0,
+      )
+      return Number(partition?.committedOffset) > startOffset
+    })
+    const clean = await run('verify')
+    assert.equal(clean.code, 0, clean.stdout)
+    const kept = partitionsOf(clean).flatMap(({ accepted }) => accepted)
+    assert.deepEqual(kept, [{ ...gap, acceptedAt: Object(kept[0]).acceptedAt }])
   })
+
+  it('works on partitions that somebody adds, from their beginning', async () => {
+    const topics = [{ name: TOPIC, count: 10 }]
+    await cluster.admin.createPartitions({ topics })
+    await foreign([reading('N-1', 5)], 9)
+    await until('its reading is shown', async () => {
+      const trucks = await items(program.address, 'trucks')
+      return trucks.some(({ truckId }) => truckId === 'N-1')
+    })
+  })
+
+  it('stops, and says so, where a topic was deleted and made again', async () => {
+    await program.stop()
+    await cluster.admin.deleteTopics({ topics: [TOPIC] })
+    await start({ neverReady: true })
+    await until('the reason is logged', () =>
+      /database holds its events up to offset \d+, but the log of truck-readings ends at 0/.test(
+        program.output(),
+      ),
+    )
+    const response = await fetch(`${program.address}/readyz`)
+    assert.equal(response.status, 503)
+  })
+
+  function run(command: string, ...flags: string[]): ReturnType<typeof runCommand> {
+    return runCommand([command, ...flags, '--json', '--data-dir', dataDir], kafka.settings)
+  }
+
+  function partitionsOf({ stdout }: { readonly stdout: string }): readonly PartitionAudit[] {
+    return Object(JSON.parse(stdout)).partitions
+  }
 
   /** Records that nobody processed, deleted as retention would. */
   async function cutPartition(): Promise<{ startOffset: number; other: string }> {

@@ -19,6 +19,8 @@ const HEARTBEAT_MS: DurationMs = 1_000
 const REJOIN_MS: DurationMs = 1_000
 /** How often it is looked at whether the membership still stands. */
 const WATCH_MS: DurationMs = 1_000
+/** How often it is looked at whether topics have more partitions. The group itself would not notice. */
+const PARTITIONS_WATCH_MS: DurationMs = 10_000
 
 export function joinClassicGroup(options: GroupOptions): PartitionAssignment {
   return new ClassicGroup(options)
@@ -30,6 +32,8 @@ class ClassicGroup implements PartitionAssignment {
   #confirmations: (() => void)[] = []
   /** Assignments are adopted one after the other. */
   #adopting: Promise<void> = Promise.resolve()
+  /** Partitions of all topics as the assignment in force saw them. */
+  #partitions = ''
 
   constructor(options: GroupOptions) {
     this.#options = options
@@ -57,10 +61,16 @@ class ClassicGroup implements PartitionAssignment {
       for (const resolve of this.#confirmations.splice(0)) resolve()
     })
     this.#consumer.on('error', (error) => this.#report(error))
+    let lookedMs = clock.monotonicMs()
     try {
       while (!signal.aborted) {
-        if (this.#consumer.isActive()) await clock.sleep(WATCH_MS, signal)
-        else await this.#join(signal)
+        if (!this.#consumer.isActive()) await this.#join(signal)
+        else if (clock.monotonicMs() - lookedMs < PARTITIONS_WATCH_MS) {
+          await clock.sleep(WATCH_MS, signal)
+        } else {
+          lookedMs = clock.monotonicMs()
+          await this.#watchPartitions(signal)
+        }
       }
     } finally {
       await this.#adopting
@@ -94,8 +104,30 @@ class ClassicGroup implements PartitionAssignment {
     }
   }
 
+  /** The group's leader shares partitions out; joining again makes it do so. */
+  async #watchPartitions(signal: AbortSignal): Promise<void> {
+    const before = this.#partitions
+    try {
+      await this.#lookAtPartitions()
+    } catch (error) {
+      this.#report(error)
+      return
+    }
+    if (before !== this.#partitions) await this.#join(signal)
+  }
+
+  async #lookAtPartitions(): Promise<void> {
+    const { topics } = await this.#consumer.metadata({
+      topics: [...this.#options.topics],
+      forceUpdate: true,
+    })
+    const counts = [...topics].map(([name, { partitionsCount }]) => `${name} ${partitionsCount}`)
+    this.#partitions = counts.sort().join()
+  }
+
   async #join(signal: AbortSignal): Promise<void> {
     try {
+      await this.#lookAtPartitions()
       await this.#consumer.joinGroup({})
     } catch (error) {
       this.#report(error)

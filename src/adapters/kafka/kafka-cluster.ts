@@ -78,7 +78,9 @@ export class KafkaCluster {
 
   /** The broker that leads a partition, if there is one at the moment. */
   async leader(topic: string, partition: number): Promise<Leader | undefined> {
-    const { leaders, partitions } = await this.topic(topic)
+    const known = await this.topic(topic)
+    // It may have been added since.
+    const { leaders, partitions } = partition < known.partitions ? known : await this.look(topic)
     if (partition >= partitions) throw noPartition(topic, partition, partitions)
     const id = leaders[partition] ?? -1
     const broker = this.#brokers.get(id)

@@ -150,8 +150,9 @@ function report(audits: readonly PartitionAudit[], clean: boolean): string {
 }
 
 /** Nothing was ever in it, and nothing claims to have been. */
-function isEmpty({ endOffset, rows, deadLetters, missing, unexpected }: PartitionAudit): boolean {
-  return endOffset + rows + deadLetters + missing + unexpected === 0
+function isEmpty(audit: PartitionAudit): boolean {
+  const { endOffset, rows, deadLetters, missing, unexpected, accepted } = audit
+  return endOffset + rows + deadLetters + missing + unexpected + accepted.length === 0
 }
 
 function emptyLine(partitions: number): readonly string[] {
@@ -166,9 +167,21 @@ function faults(audit: PartitionAudit): readonly string[] {
     ['repeated', audit.repeatedOffsets, audit.repeated],
     ['unexpected', audit.unexpectedOffsets, audit.unexpected],
   ] as const
-  return kinds.flatMap(([kind, offsets, count]) => {
+  const place = `${audit.topic}/${audit.partition}`
+  const counted = kinds.flatMap(([kind, offsets, count]) => {
     if (count === 0) return []
     const more = count > offsets.length ? ` and ${count - offsets.length} more` : ''
-    return [`${audit.topic}/${audit.partition}: ${kind} ${offsets.join(', ')}${more}`]
+    return [`${place}: ${kind} ${offsets.join(', ')}${more}`]
   })
+  return [...counted, ...lostOffsets(place, audit)]
+}
+
+function lostOffsets(place: string, audit: PartitionAudit): readonly string[] {
+  const accepted = audit.accepted.map(
+    ({ fromOffset, toOffset, acceptedAt }) =>
+      `${place}: ${toOffset - fromOffset} offsets from ${fromOffset} were cut before they were archived; accepted ${acceptedAt}`,
+  )
+  if (audit.lost === 0) return accepted
+  const cut = `${place}: ${audit.lost} offsets from ${audit.committedOffset} were cut before they were archived; see outrider gaps`
+  return [...accepted, cut]
 }
