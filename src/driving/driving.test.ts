@@ -6,17 +6,11 @@ import type { DrivingPeriod } from './period.ts'
 
 const START_MS = Date.UTC(2026, 0, 31, 8)
 const still: DrivingSample = {
-  atMs: START_MS,
   speedKmh: 0,
   lat: null,
   lon: null,
   headingDeg: null,
   odometerKm: null,
-  fuelPercent: null,
-  fuelLitres: null,
-  fuelLph: null,
-  limitKmh: null,
-  engineOn: null,
 }
 
 type Sent = Partial<DrivingSample> & { readonly at: number }
@@ -28,9 +22,12 @@ function periodsOf(sent: readonly Sent[]): readonly DrivingPeriod[] {
   const put = <R>(_table: RowTable<R>, row: R): void => {
     periods.push({ ...(row as unknown as DrivingPeriod) })
   }
+  let last: DrivingSample | null = null
   for (const { at, ...rest } of sent) {
-    const sample = { ...still, ...rest, atMs: START_MS + at * 1_000 }
-    drive(state, { entityType: 'truck', entityId: 't' }, sample, { put })
+    const now: DrivingSample = { ...still, ...rest }
+    const context = { key: 't', eventTimeMs: START_MS + at * 1_000, put }
+    drive(state, { entityType: 'truck', last, now }, context)
+    last = now
   }
   putOpenPeriod(state, put)
   return periods

@@ -4,7 +4,7 @@
 
 import { distanceM } from '../kernel/geo.ts'
 import { type DurationMs, type EpochMs, HOUR_MS, MINUTE_MS, SECOND_MS } from '../kernel/time.ts'
-import type { PutRow } from '../streams/pipeline.ts'
+import type { KeyContext, PutRow } from '../streams/pipeline.ts'
 import {
   copyFuelBalance,
   type FuelBalanceState,
@@ -31,66 +31,69 @@ const SPEEDING_TOLERANCE_KMH = 5
 const KMH_PER_MS = 3.6
 const DEGREES = 180 / Math.PI
 
+/** What driving is told by, as readings of trucks and vehicles have it; what they never send is absent. */
 export interface DrivingSample {
-  readonly atMs: EpochMs
   readonly speedKmh: number | null
   readonly lat: number | null
   readonly lon: number | null
   readonly headingDeg: number | null
   readonly odometerKm: number | null
-  readonly fuelPercent: number | null
-  readonly fuelLitres: number | null
-  readonly fuelLph: number | null
-  readonly limitKmh: number | null
-  /** Null where nobody knows whether the engine runs. */
-  readonly engineOn: boolean | null
+  readonly fuelPercent?: number | null
+  readonly fuelLitres?: number | null
+  readonly fuelLph?: number | null
+  readonly postedLimitKmh?: number | null
+  /** Whoever tells the revolutions tells whether the engine runs. */
+  readonly rpm?: number | null
 }
 
 /** Plain data. */
 export interface DrivingState {
-  last: DrivingSample | null
-  fuel: FuelBalanceState
+  /** Null before the first level of the fuel. */
+  fuel: FuelBalanceState | null
   /** Litres in a full tank, as readings with both litres and percent tell; null where none did. */
   tankLitres: number | null
   period: DrivingPeriod | null
 }
 
-export interface Driven {
-  readonly entityType: string
-  readonly entityId: string
-}
-
 export function newDriving(): DrivingState {
-  return { last: null, fuel: newFuelBalance(), tankLitres: null, period: null }
+  return { fuel: null, tankLitres: null, period: null }
 }
 
-export function copyDriving(state: DrivingState): DrivingState {
+export function copyDriving({ fuel, tankLitres, period }: DrivingState): DrivingState {
   return {
-    last: state.last,
-    fuel: copyFuelBalance(state.fuel),
-    tankLitres: state.tankLitres,
-    period: state.period === null ? null : { ...state.period },
+    fuel: fuel === null ? null : copyFuelBalance(fuel),
+    tankLitres,
+    period: period === null ? null : { ...period },
   }
+}
+
+/** Two readings of one vehicle, one after the other. */
+export interface DrivingStep {
+  readonly entityType: string
+  /** Null: there is none before. */
+  readonly last: DrivingSample | null
+  readonly now: DrivingSample
 }
 
 /** Takes a reading in; a period that is over by it is put. */
 export function drive(
   state: DrivingState,
-  driven: Driven,
-  sample: DrivingSample,
-  to: { readonly put: PutRow },
+  { entityType, last, now }: DrivingStep,
+  context: Pick<KeyContext, 'key' | 'eventTimeMs' | 'put'>,
 ): void {
-  const startsAtMs = Math.floor(sample.atMs / PERIOD_MS) * PERIOD_MS
-  let { period } = state
-  if (period === null || period.startsAtMs !== startsAtMs) {
-    if (period !== null) to.put(drivingPeriods, period)
-    period = newPeriod(driven, startsAtMs)
+  const atMs = context.eventTimeMs
+  const before = state.period
+  const goesOn =
+    before !== null && atMs >= before.startsAtMs && atMs < before.startsAtMs + PERIOD_MS
+  const period = goesOn ? before : newPeriod(entityType, context.key, atMs)
+  if (!goesOn) {
+    if (before !== null) context.put(drivingPeriods, before)
     state.period = period
   }
-  addSample(period, sample)
-  if (state.last !== null) addStep(period, state.last, sample)
-  addFuel(period, state, sample)
-  state.last = sample
+  if (last !== null && before !== null)
+    addStep(period, { last, now, stepMs: atMs - before.lastAtMs })
+  addSample(period, now, atMs)
+  addFuel(period, state, now, atMs)
 }
 
 /** The period that goes on. */
@@ -98,7 +101,8 @@ export function putOpenPeriod({ period }: Readonly<DrivingState>, put: PutRow): 
   if (period !== null) put(drivingPeriods, period)
 }
 
-function newPeriod({ entityType, entityId }: Driven, startsAtMs: EpochMs): DrivingPeriod {
+function newPeriod(entityType: string, entityId: string, atMs: EpochMs): DrivingPeriod {
+  const startsAtMs = Math.floor(atMs / PERIOD_MS) * PERIOD_MS
   return {
     entityType,
     entityId,
@@ -126,68 +130,79 @@ function newPeriod({ entityType, entityId }: Driven, startsAtMs: EpochMs): Drivi
   }
 }
 
-function addSample(period: DrivingPeriod, { atMs, speedKmh }: DrivingSample): void {
+function addSample(period: DrivingPeriod, { speedKmh }: DrivingSample, atMs: EpochMs): void {
   period.readings++
-  period.lastAtMs = Math.max(period.lastAtMs, atMs)
+  if (atMs > period.lastAtMs) period.lastAtMs = atMs
   if (speedKmh === null) return
   period.speedReadings++
   period.speedSumKmh += speedKmh
-  period.maxSpeedKmh = Math.max(period.maxSpeedKmh ?? 0, speedKmh)
+  if (period.maxSpeedKmh === null || speedKmh > period.maxSpeedKmh) period.maxSpeedKmh = speedKmh
 }
 
-function addStep(period: DrivingPeriod, from: DrivingSample, to: DrivingSample): void {
-  const stepMs = to.atMs - from.atMs
+interface Way {
+  readonly last: DrivingSample
+  readonly now: DrivingSample
+  readonly stepMs: DurationMs
+}
+
+function addStep(period: DrivingPeriod, way: Way): void {
+  const { now, stepMs } = way
   if (stepMs <= 0) return
-  period.distanceKm += wayKm(from, to, stepMs)
-  if (stepMs > GAP_MS || to.speedKmh === null) return
-  if (to.speedKmh >= MOVING_KMH) period.movingMs += stepMs
-  else if (to.engineOn === true) period.idleMs += stepMs
-  const limitKmh = (to.limitKmh ?? SPEEDING_KMH) + SPEEDING_TOLERANCE_KMH
-  if (to.speedKmh > limitKmh) period.speedingMs += stepMs
-  if (to.fuelLph !== null) {
-    period.consumedLitres = (period.consumedLitres ?? 0) + (to.fuelLph * stepMs) / HOUR_MS
+  period.distanceKm += wayKm(way)
+  const { speedKmh, fuelLph, rpm, postedLimitKmh } = now
+  if (stepMs > GAP_MS || speedKmh === null) return
+  if (speedKmh >= MOVING_KMH) period.movingMs += stepMs
+  else if (rpm != null && rpm > 0) period.idleMs += stepMs
+  if (speedKmh > (postedLimitKmh ?? SPEEDING_KMH) + SPEEDING_TOLERANCE_KMH) {
+    period.speedingMs += stepMs
   }
-  if (stepMs <= HARSH_FIXES_MS) addManoeuvre(period, from, to)
+  if (fuelLph != null) {
+    period.consumedLitres = (period.consumedLitres ?? 0) + (fuelLph * stepMs) / HOUR_MS
+  }
+  if (stepMs <= HARSH_FIXES_MS) addManoeuvre(period, way)
 }
 
 /** By the odometer, else from fix to fix, else by the speed. */
-function wayKm(from: DrivingSample, to: DrivingSample, stepMs: DurationMs): number {
+function wayKm({ last, now, stepMs }: Way): number {
   const mostKm = (FASTEST_KMH * stepMs) / HOUR_MS
-  const plausible = (km: number): number | null => (km >= 0 && km <= mostKm ? km : null)
-  if (from.odometerKm !== null && to.odometerKm !== null) {
-    const km = plausible(to.odometerKm - from.odometerKm)
-    if (km !== null) return km
+  if (last.odometerKm !== null && now.odometerKm !== null) {
+    const km = now.odometerKm - last.odometerKm
+    if (km >= 0 && km <= mostKm) return km
   }
-  if (from.lat !== null && from.lon !== null && to.lat !== null && to.lon !== null) {
+  if (last.lat !== null && last.lon !== null && now.lat !== null && now.lon !== null) {
     // Fixes wander while it stands.
-    if (to.speedKmh !== null && to.speedKmh < MOVING_KMH && stepMs <= GAP_MS) return 0
-    const metres = distanceM({ lat: from.lat, lon: from.lon }, { lat: to.lat, lon: to.lon })
-    return plausible(metres / 1_000) ?? 0
+    if (now.speedKmh !== null && now.speedKmh < MOVING_KMH && stepMs <= GAP_MS) return 0
+    const metres = distanceM({ lat: last.lat, lon: last.lon }, { lat: now.lat, lon: now.lon })
+    return metres <= mostKm * 1_000 ? metres / 1_000 : 0
   }
-  if (stepMs > GAP_MS || from.speedKmh === null || to.speedKmh === null) return 0
-  return (((from.speedKmh + to.speedKmh) / 2) * stepMs) / HOUR_MS
+  if (stepMs > GAP_MS || last.speedKmh === null || now.speedKmh === null) return 0
+  return (((last.speedKmh + now.speedKmh) / 2) * stepMs) / HOUR_MS
 }
 
-function addManoeuvre(period: DrivingPeriod, from: DrivingSample, to: DrivingSample): void {
-  if (from.speedKmh === null || to.speedKmh === null) return
-  const seconds = (to.atMs - from.atMs) / SECOND_MS
-  const change = (to.speedKmh - from.speedKmh) / KMH_PER_MS / seconds
+function addManoeuvre(period: DrivingPeriod, { last, now, stepMs }: Way): void {
+  if (last.speedKmh === null || now.speedKmh === null) return
+  const seconds = stepMs / SECOND_MS
+  const change = (now.speedKmh - last.speedKmh) / KMH_PER_MS / seconds
   if (change <= -HARSH_MS2) period.harshBraking++
   if (change >= HARSH_MS2) period.harshAcceleration++
-  if (from.headingDeg === null || to.headingDeg === null) return
-  const turned = Math.abs(((to.headingDeg - from.headingDeg + 540) % 360) - 180) / DEGREES
-  const across = ((from.speedKmh + to.speedKmh) / 2 / KMH_PER_MS) * (turned / seconds)
+  if (last.headingDeg === null || now.headingDeg === null) return
+  const turned = Math.abs(((now.headingDeg - last.headingDeg + 540) % 360) - 180) / DEGREES
+  const across = ((last.speedKmh + now.speedKmh) / 2 / KMH_PER_MS) * (turned / seconds)
   if (across >= HARSH_CORNER_MS2) period.harshCornering++
 }
 
-function addFuel(period: DrivingPeriod, state: DrivingState, sample: DrivingSample): void {
-  const { fuelPercent, fuelLitres } = sample
+function addFuel(
+  period: DrivingPeriod,
+  state: DrivingState,
+  { fuelPercent = null, fuelLitres = null, speedKmh }: DrivingSample,
+  atMs: EpochMs,
+): void {
   if (fuelPercent !== null && fuelLitres !== null && fuelPercent >= 5) {
     state.tankLitres = (100 * fuelLitres) / fuelPercent
   }
   const percent = fuelPercent ?? percentOf(state, fuelLitres)
   if (percent === null) return
-  const { atMs, speedKmh } = sample
+  state.fuel ??= newFuelBalance()
   const { used, refuelled, stolen } = fuelChange(state.fuel, { atMs, percent, speedKmh })
   period.fuelPercent = state.fuel.level
   period.usedPercent = (period.usedPercent ?? 0) + used

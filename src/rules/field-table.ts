@@ -77,7 +77,7 @@ export class FieldTable {
     for (const { root, slots } of this.#reads) {
       const from = input[root] ?? NOTHING
       for (const slot of slots) {
-        const value: unknown = Reflect.get(from, slot.name)
+        const value: unknown = Object(from)[slot.name]
         if (slot.kind === 'text') this.texts[slot.index] = typeof value === 'string' ? value : null
         else this.numbers[slot.index] = numberOf(value)
       }

@@ -576,9 +576,8 @@ export class Task<E extends StreamEvent, S> {
     }
     const { key, tenantId } = slot
     const { offset, receivedAtMs } = record
-    this.#counts.unwindowed += this.#windows.add({
-      ...{ key, tenantId, event, eventTimeMs, receivedAtMs, offset },
-    })
+    const windowed = { key, tenantId, event, eventTimeMs, receivedAtMs, offset }
+    this.#counts.unwindowed += this.#windows.add(windowed)
     if (!late) return null
     this.#counts.late++
     return LATE

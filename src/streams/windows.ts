@@ -11,10 +11,13 @@ export interface ReferenceReader {
   reference(table: string): unknown
 }
 
-export type Aggregate<E> =
+type KeylessAggregate<E> =
   | { readonly kind: 'count' }
   /** A sum is exact to the sixth decimal, in whatever order the values come. */
   | { readonly kind: 'sum' | 'minimum' | 'maximum'; value(event: E): number | null }
+
+export type Aggregate<E> =
+  | KeylessAggregate<E>
   /** How many different keys. */
   | { readonly kind: 'distinct-keys' }
   /** How many different keys for each value of a label, the latest label of a key in event time counting. */
@@ -36,8 +39,13 @@ export interface WindowDefinition<E extends StreamEvent> {
 }
 
 /** JSON-able partial result of one aggregate in one pane. */
-type Partial = number | null | readonly string[] | Readonly<Record<string, Labelled>>
-type Labelled = [label: string, atMs: EpochMs]
+type Partial = number | null | readonly string[] | SavedLabels
+type SavedLabels = Readonly<Record<string, readonly [label: string, atMs: EpochMs]>>
+/** Changed in place by a later event with the same label, which allocates nothing. */
+interface Labelled {
+  readonly label: string
+  atMs: EpochMs
+}
 type Cell = number | null | Set<string> | Map<string, Labelled>
 type Pane = Map<string, Cell[]>
 
@@ -62,6 +70,8 @@ export class PanedWindow<E extends StreamEvent> {
   readonly #tables: ReferenceReader
   readonly #era: number
   readonly #aggregates: readonly (readonly [string, Aggregate<E>])[]
+  /** The aggregates in the order in which an event is added to them, labels first. */
+  readonly #additions: readonly { readonly aggregate: Aggregate<E>; readonly index: number }[]
   readonly #panes = new Map<EpochMs, Pane>()
   /** Late events counted into groups of windows that were final, by window start: revision = 1 + count. */
   readonly #amendments = new Map<EpochMs, Map<string, number>>()
@@ -82,6 +92,9 @@ export class PanedWindow<E extends StreamEvent> {
     this.#tables = tables
     this.#era = era
     this.#aggregates = Object.entries(definition.values)
+    const additions = this.#aggregates.map(([, aggregate], index) => ({ aggregate, index }))
+    const labels = additions.filter(({ aggregate }) => aggregate.kind === 'keys-by-label')
+    this.#additions = [...labels, ...additions.filter((each) => !labels.includes(each))]
   }
 
   /** Windows that end by this watermark are over before anything is added. */
@@ -93,16 +106,23 @@ export class PanedWindow<E extends StreamEvent> {
   add(key: string, event: E, eventTimeMs: EpochMs): boolean {
     const { slideMs, amendableForMs } = this.definition
     if (this.definition.counts?.(event) === false) return true
-    const paneMs = eventTimeMs - (eventTimeMs % slideMs)
+    const sincePaneMs = eventTimeMs - this.#lastPaneMs
+    const inLastPane = sincePaneMs >= 0 && sincePaneMs < slideMs
+    const paneMs = inLastPane ? this.#lastPaneMs : eventTimeMs - (eventTimeMs % slideMs)
     if (this.#finalUntilMs !== null && paneMs < this.#finalUntilMs - amendableForMs) return false
     const group = this.definition.group(event, this.#tables)
     const cells = this.#cells(this.#pane(paneMs), group)
-    const from = { key, event, eventTimeMs }
-    for (let index = 0; index < this.#aggregates.length; index++) {
-      const aggregate = this.#aggregates[index]?.[1]
-      if (aggregate !== undefined) {
-        cells[index] = addTo(cells[index] ?? null, aggregate, from, this.#tables)
-      }
+    // A key that has a label in the pane is among its keys already.
+    let isKnown = false
+    for (const { aggregate, index } of this.#additions) {
+      const cell = cells[index] ?? null
+      if (aggregate.kind === 'keys-by-label') {
+        const label = aggregate.label(event, this.#tables)
+        const labels = cell as Map<string, Labelled>
+        if (label !== null && noteLabel(labels, key, label, eventTimeMs)) isKnown = true
+      } else if (aggregate.kind === 'distinct-keys') {
+        if (!isKnown) (cell as Set<string>).add(key)
+      } else cells[index] = addTo(cell as number | null, aggregate, event)
     }
     if (this.#finalUntilMs !== null && paneMs < this.#finalUntilMs) this.#amend(paneMs, group)
     return true
@@ -250,11 +270,11 @@ export class PanedWindow<E extends StreamEvent> {
     }
   }
 
-  /** The window that begins there, or some of its groups. */
+  /** The window that begins there, or some of its groups. The newest pane first: its labels are the latest. */
   #merged(startMs: EpochMs, groups?: ReadonlySet<string>): Pane {
     const { sizeMs, slideMs } = this.definition
     const merged: Pane = new Map()
-    for (let paneMs = startMs; paneMs < startMs + sizeMs; paneMs += slideMs) {
+    for (let paneMs = startMs + sizeMs - slideMs; paneMs >= startMs; paneMs -= slideMs) {
       this.#merge(merged, paneMs, groups)
     }
     return merged
@@ -265,11 +285,15 @@ export class PanedWindow<E extends StreamEvent> {
     for (const [group, cells] of this.#panes.get(paneMs) ?? []) {
       if (groups?.has(group) === false) continue
       const merged = into.get(group) ?? this.#aggregates.map(([, kind]) => emptyCell(kind))
-      for (let index = 0; index < merged.length; index++) {
-        const aggregate = this.#aggregates[index]?.[1]
-        if (aggregate !== undefined) {
-          merged[index] = mergeCells(merged[index] ?? null, cells[index] ?? null, aggregate)
-        }
+      let labels: { readonly of: Cell; readonly merged: Cell } | undefined
+      for (const { aggregate, index } of this.#additions) {
+        const from = cells[index] ?? null
+        const known = merged[index] ?? null
+        merged[index] =
+          aggregate.kind === 'distinct-keys' && isEachLabelled({ keys: from, labels, known })
+            ? (labels?.merged ?? known)
+            : mergeCells(known, from, aggregate)
+        if (aggregate.kind === 'keys-by-label') labels = { of: from, merged: merged[index] }
       }
       into.set(group, merged)
     }
@@ -332,28 +356,16 @@ function emptyCell<E>(aggregate: Aggregate<E>): Cell {
   }
 }
 
-function addTo<E>(
-  cell: Cell,
-  aggregate: Aggregate<E>,
-  from: { readonly key: string; readonly event: E; readonly eventTimeMs: EpochMs },
-  tables: ReferenceReader,
-): Cell {
+/** For what is no matter of keys. */
+function addTo<E>(cell: number | null, aggregate: KeylessAggregate<E>, event: E): number | null {
   switch (aggregate.kind) {
     case 'count':
-      return (cell as number) + 1
+      return (cell ?? 0) + 1
     case 'sum':
-      return (cell as number) + Math.round((aggregate.value(from.event) ?? 0) * SUM_STEPS)
+      return (cell ?? 0) + Math.round((aggregate.value(event) ?? 0) * SUM_STEPS)
     case 'minimum':
     case 'maximum':
-      return extreme(aggregate.kind, cell as number | null, aggregate.value(from.event))
-    case 'distinct-keys':
-      return (cell as Set<string>).add(from.key)
-    case 'keys-by-label': {
-      const label = aggregate.label(from.event, tables)
-      if (label !== null)
-        noteLabel(cell as Map<string, Labelled>, from.key, label, from.eventTimeMs)
-      return cell
-    }
+      return extreme(aggregate.kind, cell, aggregate.value(event))
   }
 }
 
@@ -366,8 +378,9 @@ function mergeCells<E>(into: Cell, from: Cell, aggregate: Aggregate<E>): Cell {
     case 'maximum':
       return extreme(aggregate.kind, into as number | null, from as number | null)
     case 'distinct-keys': {
-      for (const key of from as Set<string>) (into as Set<string>).add(key)
-      return into
+      const keys = into instanceof Map ? new Set(into.keys()) : (into as Set<string>)
+      for (const key of from as Set<string>) keys.add(key)
+      return keys
     }
     case 'keys-by-label': {
       for (const [key, labelled] of from as Map<string, Labelled>) {
@@ -378,18 +391,26 @@ function mergeCells<E>(into: Cell, from: Cell, aggregate: Aggregate<E>): Cell {
   }
 }
 
-/** As `setLabel`; the usual event, a later one with the same label, costs no new entry. */
-function noteLabel(cell: Map<string, Labelled>, key: string, label: string, atMs: EpochMs): void {
+/** As `setLabel`; the usual event, a later one with the same label, costs no new entry. True where the key was known. */
+function noteLabel(
+  cell: Map<string, Labelled>,
+  key: string,
+  label: string,
+  atMs: EpochMs,
+): boolean {
   const known = cell.get(key)
-  if (known?.[0] === label) known[1] = Math.max(known[1], atMs)
-  else setLabel(cell, key, [label, atMs])
+  if (known?.label !== label) setLabel(cell, key, { label, atMs })
+  else if (atMs > known.atMs) known.atMs = atMs
+  return known !== undefined
 }
 
 /** The latest wins; of two at one moment the one that sorts last, so that their order does not matter. */
 function setLabel(cell: Map<string, Labelled>, key: string, labelled: Labelled): void {
   const known = cell.get(key)
-  const [label, atMs] = labelled
-  if (known !== undefined && (known[1] > atMs || (known[1] === atMs && known[0] >= label))) return
+  const { label, atMs } = labelled
+  if (known !== undefined && (known.atMs > atMs || (known.atMs === atMs && known.label >= label))) {
+    return
+  }
   cell.set(key, labelled)
 }
 
@@ -403,15 +424,25 @@ function extreme(
   return kind === 'minimum' ? Math.min(present, value) : Math.max(present, value)
 }
 
+/** Where each key of each pane has a label, the labelled keys are the keys: they need not be merged twice. */
+function isEachLabelled(cells: {
+  readonly keys: Cell
+  readonly labels: { readonly of: Cell; readonly merged: Cell } | undefined
+  readonly known: Cell
+}): boolean {
+  const { keys, labels, known } = cells
+  if (!(keys instanceof Set && labels?.of instanceof Map)) return false
+  const soFar = known === labels.merged || (known instanceof Set && known.size === 0)
+  return soFar && keys.size === labels.of.size
+}
+
 /** As it stands in a result: sets as their size, labels as a count of keys each. */
 function shownCell(cell: Cell, kind: Aggregate<unknown>['kind'] | undefined): unknown {
-  if (cell instanceof Set) return cell.size
+  if (cell instanceof Set || (cell instanceof Map && kind === 'distinct-keys')) return cell.size
   if (!(cell instanceof Map)) return kind === 'sum' && cell !== null ? cell / SUM_STEPS : cell
   const counts = new Map<string, number>()
-  for (const [label] of [...cell.values()].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    counts.set(label, (counts.get(label) ?? 0) + 1)
-  }
-  return Object.fromEntries(counts)
+  for (const { label } of cell.values()) counts.set(label, (counts.get(label) ?? 0) + 1)
+  return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)))
 }
 
 /** The same for the same keys, in whatever order; null where no aggregate is about keys. */
@@ -435,17 +466,18 @@ function hashOf(key: string): number {
 
 function encodeCell(cell: Cell): Partial {
   if (cell instanceof Set) return [...cell]
-  if (cell instanceof Map) return Object.fromEntries(cell)
-  return cell
+  if (!(cell instanceof Map)) return cell
+  return Object.fromEntries(
+    [...cell].map(([key, { label, atMs }]) => [key, [label, atMs] as const]),
+  )
 }
 
 function decodeCell(partial: Partial): Cell {
   if (partial === null || typeof partial === 'number') return partial
-  return isList(partial) ? new Set(partial) : new Map(Object.entries(partial))
+  if (isList(partial)) return new Set(partial)
+  return new Map(Object.entries(partial).map(([key, [label, atMs]]) => [key, { label, atMs }]))
 }
 
-function isList(
-  partial: readonly string[] | Readonly<Record<string, Labelled>>,
-): partial is readonly string[] {
+function isList(partial: readonly string[] | SavedLabels): partial is readonly string[] {
   return Array.isArray(partial)
 }

@@ -3,8 +3,6 @@
 
 import {
   copyDriving,
-  type Driven,
-  type DrivingSample,
   type DrivingState,
   drive,
   newDriving,
@@ -112,7 +110,7 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
     name: 'cold-chain',
     topic: truckReadings,
     ...archiveColumnsFor(rules, truckReadings.archive),
-    stateFormat: 2,
+    stateFormat: 3,
     forgetAfterMs: 30 * DAY_MS,
     newState: () => ({
       compartments: [],
@@ -161,7 +159,7 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
         .onEvent(state.runs, { event, derived, last, profile: profile ?? null }, context)
       state.last = event
       if (scope.alertsOnly) return
-      drive(state.driving, drivenTruck(event), drivingSample(event, atMs), context)
+      drive(state.driving, { entityType: 'truck', last, now: event }, context)
       if (state.limits?.minC !== profile?.minC || state.limits?.maxC !== profile?.maxC) {
         state.limits = profile === undefined ? null : { minC: profile.minC, maxC: profile.maxC }
       }
@@ -197,18 +195,6 @@ export const coldChainPipeline = coldChainPipelineWith(liveRules(coldChainRules)
 function fuelDropOf({ fuel }: TruckState, event: TruckReading, atMs: EpochMs): number | null {
   const { fuelPercent, fuelLitres, speedKmh } = event
   return fuelDropPercent(fuel, { atMs, fuelPercent, fuelLitres, speedKmh })
-}
-
-function drivenTruck({ truckId }: TruckReading): Driven {
-  return { entityType: 'truck', entityId: truckId }
-}
-
-/** A truck says nothing of its engine, its consumption or the limit of the road. */
-function drivingSample(event: TruckReading, atMs: EpochMs): DrivingSample {
-  const { speedKmh, lat, lon, headingDeg, odometerKm, fuelPercent, fuelLitres } = event
-  const unknown = { fuelLph: null, limitKmh: null, engineOn: null }
-  const known = { speedKmh, lat, lon, headingDeg, odometerKm, fuelPercent, fuelLitres }
-  return { atMs, ...known, ...unknown }
 }
 
 function compartmentOf(state: TruckState, zone: string): CompartmentState {

@@ -3,14 +3,14 @@
 
 import {
   copyDriving,
-  type DrivingSample,
   type DrivingState,
   drive,
   newDriving,
   putOpenPeriod,
 } from '../../driving/driving.ts'
 import { drivingPeriods } from '../../driving/period.ts'
-import { DAY_MS, type EpochMs, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
+import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
+import type { RuleInput } from '../../rules/field-table.ts'
 import { copyRuns, openEpisodesOf, type RuleRuns } from '../../rules/rule-set.ts'
 import {
   archiveColumnsFor,
@@ -54,6 +54,25 @@ export function profileOf(vehicleId: string, tables: ReferenceReader): VehiclePr
   return fleet.get(vehicleId) ?? UNKNOWN_VEHICLE
 }
 
+/**
+ * The same for an event, which the pipeline and its windows ask for in turn: remembered for the newest. An
+ * event is judged again with the tables that it was judged with before, or by another task.
+ */
+function profileAt(event: VehicleTelemetry, tables: ReferenceReader): VehicleProfile {
+  if (event !== asked.event || tables !== asked.tables) {
+    asked.profile = profileOf(event.vehicleId, tables)
+    asked.event = event
+    asked.tables = tables
+  }
+  return asked.profile
+}
+
+const asked: {
+  event: VehicleTelemetry | null
+  tables: ReferenceReader | null
+  profile: VehicleProfile
+} = { event: null, tables: null, profile: UNKNOWN_VEHICLE }
+
 const slidingFigures: WindowDefinition<VehicleTelemetry> = {
   name: 'vehicles-15m-1m',
   sizeMs: 15 * MINUTE_MS,
@@ -62,14 +81,14 @@ const slidingFigures: WindowDefinition<VehicleTelemetry> = {
   amendableForMs: 15 * MINUTE_MS,
   // Figures of driving: who reports a position alone is on the map, and not in here.
   counts: (event) => event.speedKmh !== null,
-  group: (event, tables) => profileOf(event.vehicleId, tables).model,
+  group: (event, tables) => profileAt(event, tables).model,
   values: {
     readings: { kind: 'count' },
     maxSpeedKmh: { kind: 'maximum', value: (event) => event.speedKmh },
     activeVehicles: { kind: 'distinct-keys' },
     colors: {
       kind: 'keys-by-label',
-      label: (event, tables) => profileOf(event.vehicleId, tables).color,
+      label: (event, tables) => profileAt(event, tables).color,
     },
   },
 }
@@ -79,11 +98,13 @@ export const vehicleWindows: readonly WindowDefinition<VehicleTelemetry>[] = [sl
 
 /** The pipeline with other rules than the built-in ones, for trying them over history. */
 export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemetry, VehicleState> {
+  // Filled anew for every event, and looked at during it only.
+  const input = newInput()
   return {
     name: 'vehicles',
     topic: vehicleTelemetry,
     ...archiveColumnsFor(rules, vehicleTelemetry.archive),
-    stateFormat: 2,
+    stateFormat: 3,
     forgetAfterMs: 30 * DAY_MS,
     newState: () => ({ last: null, profile: null, runs: [], driving: newDriving() }),
     copyState: ({ last, profile, runs, driving }) => ({
@@ -94,29 +115,17 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
     }),
     eventFields: ['last'],
     onEvent(state, event, context) {
-      const profile = profileOf(event.vehicleId, context)
-      const { known, brand, model, color, gears } = profile
-      const { speedKmh, gear, postedLimitKmh } = event
-      const expected = speedKmh === null ? null : expectedGear(speedKmh, gears)
-      const gearsApart = gear === null || expected === null ? null : Math.abs(gear - expected)
-      const derived = {
-        known,
-        brand,
-        model,
-        color,
-        expectedGear: expected,
-        gearsApart,
-        gearMismatch: gearsApart === null ? null : gearsApart > 0,
-        overLimitKmh:
-          speedKmh === null || postedLimitKmh === null ? null : speedKmh - postedLimitKmh,
-      }
-      const input = { event, derived, last: state.last, reference: profile }
+      const profile = profileAt(event, context)
+      const { last } = state
+      input.event = event
+      input.last = last
+      input.reference = profile
+      derive(input.derived, event, profile)
       rules.at(context).onEvent(state.runs, input, context)
       state.last = event
       state.profile = profile
       if (rules.scope.alertsOnly) return
-      const driven = { entityType: 'vehicle', entityId: event.vehicleId }
-      drive(state.driving, driven, drivingSample(event, context.eventTimeMs), context)
+      drive(state.driving, { entityType: 'vehicle', last, now: event }, context)
     },
     onTimer() {
       // Vehicles set no timers: their durations are judged at the readings themselves.
@@ -142,14 +151,41 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
 
 export const vehiclesPipeline = vehiclesPipelineWith(liveRules(vehicleRules))
 
-/** A vehicle that tells its revolutions tells whether its engine runs. */
-function drivingSample(event: VehicleTelemetry, atMs: EpochMs): DrivingSample {
-  const { speedKmh, lat, lon, headingDeg, odometerKm, fuelLph, postedLimitKmh, rpm } = event
+interface Derived {
+  known: boolean
+  brand: string | null
+  model: string
+  color: string
+  expectedGear: number | null
+  gearsApart: number | null
+  gearMismatch: boolean | null
+  overLimitKmh: number | null
+}
+
+function newInput(): { -readonly [F in keyof RuleInput]: RuleInput[F] } & {
+  readonly derived: Derived
+} {
+  const { known, brand, model, color } = UNKNOWN_VEHICLE
+  const nothing = { expectedGear: null, gearsApart: null, gearMismatch: null, overLimitKmh: null }
   return {
-    ...{ atMs, speedKmh, lat, lon, headingDeg, odometerKm, fuelLph },
-    fuelPercent: null,
-    fuelLitres: null,
-    limitKmh: postedLimitKmh,
-    engineOn: rpm === null ? null : rpm > 0,
+    event: {},
+    derived: { known, brand, model, color, ...nothing },
+    last: null,
+    reference: null,
   }
+}
+
+function derive(derived: Derived, event: VehicleTelemetry, profile: VehicleProfile): void {
+  const { speedKmh, gear, postedLimitKmh } = event
+  const expected = speedKmh === null ? null : expectedGear(speedKmh, profile.gears)
+  const apart = gear === null || expected === null ? null : Math.abs(gear - expected)
+  derived.known = profile.known
+  derived.brand = profile.brand
+  derived.model = profile.model
+  derived.color = profile.color
+  derived.expectedGear = expected
+  derived.gearsApart = apart
+  derived.gearMismatch = apart === null ? null : apart > 0
+  derived.overLimitKmh =
+    speedKmh === null || postedLimitKmh === null ? null : speedKmh - postedLimitKmh
 }

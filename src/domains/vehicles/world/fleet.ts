@@ -62,7 +62,7 @@ export interface ColorEntry {
   readonly color: string
 }
 
-const COLORS: readonly (readonly [string, weight: number])[] = [
+export const COLORS: readonly (readonly [string, weight: number])[] = [
   ['white', 34],
   ['silver', 20],
   ['black', 16],
