@@ -5,9 +5,10 @@ import assert from 'node:assert/strict'
 import { Value } from '@sinclair/typebox/value'
 import type { FastifyInstance } from 'fastify'
 import { systemClock } from '../src/adapters/clock/system-clock.ts'
+import { newSecret } from '../src/adapters/random/system-random.ts'
 import { createMemoryViews, type MemoryViews } from '../src/adapters/views/memory-views.ts'
 import { createMetrics, type Metrics } from '../src/api/metrics.ts'
-import type { ServerOptions } from '../src/api/options.ts'
+import type { ServerParts } from '../src/api/options.ts'
 import { listen } from '../src/api/process-server.ts'
 import type { RuleDesk } from '../src/api/rule-desk.ts'
 import { createServer } from '../src/api/server.ts'
@@ -51,12 +52,23 @@ function outage(): PlatformError {
   })
 }
 
+export interface TestServerChange extends Partial<ServerParts> {
+  /** In place of `wholeDatabase`, and of `tenantDatabase` where that is not given. */
+  readonly database?: Database
+}
+
 /** Options of a server whose database is away and whose log is well. */
-export function optionsForTest(change: Partial<ServerOptions> = {}): ServerOptions {
+export function optionsForTest({
+  database = absentDatabase,
+  ...change
+}: TestServerChange = {}): ServerParts {
   return {
     clock: systemClock(),
     logger: collectingLogger([]),
-    database: absentDatabase,
+    wholeDatabase: database,
+    tenantDatabase: { within: () => database },
+    tokens: null,
+    newSecret,
     views: createMemoryViews('run1'),
     metrics: createMetrics(),
     version: '0.0.0',
@@ -98,7 +110,7 @@ export const absentRuleDesk: RuleDesk = {
   explain: async () => failed('unknown-rule'),
 }
 
-export async function startApiServer(change: Partial<ServerOptions> = {}): Promise<ApiServer> {
+export async function startApiServer(change: TestServerChange = {}): Promise<ApiServer> {
   const views = createMemoryViews('run1')
   const metrics = createMetrics()
   const logged: LogLine[] = []

@@ -13,6 +13,10 @@ import {
   startEmbeddedPostgres,
 } from '../src/adapters/postgres/embedded-server.ts'
 import { migrate } from '../src/adapters/postgres/migrate.ts'
+import {
+  connectTenantDatabase,
+  type PostgresTenantDatabase,
+} from '../src/adapters/postgres/tenant-database.ts'
 import type { Logger } from '../src/ports/logger.ts'
 
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }
@@ -33,6 +37,7 @@ export interface TestPostgres {
   readonly server: EmbeddedPostgres
   readonly address: DatabaseAddress
   readonly database: PostgresDatabase
+  readonly tenantDatabase: PostgresTenantDatabase
 }
 
 /** A database for one test, gone after it. */
@@ -57,13 +62,14 @@ async function newDatabase(): Promise<TestPostgres & { drop(): Promise<void> }> 
   const address = { ...server.address, database: name }
   await migrate(address, silentLogger)
   const database = connectDatabase({ address })
+  const tenantDatabase = connectTenantDatabase({ address })
   const drop = async (): Promise<void> => {
     left.delete(drop)
-    await database.close()
+    await Promise.all([database.close(), tenantDatabase.close()])
     await onServer(server, `DROP DATABASE ${name} WITH (FORCE)`)
   }
   left.add(drop)
-  return { server, address, database, drop }
+  return { server, address, database, tenantDatabase, drop }
 }
 
 async function startServer(): Promise<EmbeddedPostgres> {

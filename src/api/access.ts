@@ -1,31 +1,43 @@
-// Who may do what. Each route names the access it needs; a route that names none stops the start. Until
-// accounts exist there is one credential, the admin token, or none and then only this machine gets in.
+// Who may do what. Each route names the access it needs; a route that names none stops the start. Who may
+// come in: whoever has the admin token, or one that was made (`outrider token create`); where there is no admin
+// token, also this machine without any.
 
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { PlatformError } from '../kernel/errors.ts'
 import { HOUR_MS, MINUTE_MS } from '../kernel/time.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { TenantScope } from '../ports/tenant-database.ts'
+import type { TokenRole, TokenStore } from '../ports/token-store.ts'
 import { HttpProblem } from './problems.ts'
 
-export type Role = 'viewer' | 'operator' | 'admin' | 'device'
+export type Role = TokenRole
 
 /**
  * What a route needs. `probe` is open to everybody, for health checks. `public` needs no credential, but on
- * a server without a token it is for this machine only, as everything else.
+ * a server without a token it is for this machine only, as everything else. `own` and `change-own` are what a
+ * merchant may do as well: such a route shows nothing but rows of the scope of its caller.
  */
-export type Access = 'probe' | 'public' | 'read' | 'operate' | 'ingest' | 'administer'
+export type Access =
+  | 'probe'
+  | 'public'
+  | 'own'
+  | 'change-own'
+  | 'read'
+  | 'operate'
+  | 'ingest'
+  | 'administer'
 
 const GRANTS: Readonly<Record<Role, readonly Access[]>> = {
-  viewer: ['read'],
-  operator: ['read', 'operate', 'ingest'],
+  merchant: ['own', 'change-own'],
+  viewer: ['own', 'read'],
+  operator: ['own', 'change-own', 'read', 'operate', 'ingest'],
   device: ['ingest'],
-  admin: ['read', 'operate', 'ingest', 'administer'],
+  admin: ['own', 'change-own', 'read', 'operate', 'ingest', 'administer'],
 }
 
-export interface Principal {
+export interface Principal extends TenantScope {
   readonly role: Role
-  readonly tenantId: string
   /** Name that actions are recorded under. */
   readonly name: string
   /** False where nobody needs to sign in. */
@@ -44,6 +56,9 @@ declare module 'fastify' {
 
 export const DEFAULT_TENANT_ID = 'default'
 export const MIN_TOKEN_LENGTH = 32
+/** Tokens that are made begin so, which lets scanners of leaked secrets know them. */
+export const TOKEN_PREFIX = 'outrider_'
+const MADE_TOKEN = /^outrider_[A-Za-z0-9_-]{43}$/
 export const SESSION_COOKIE = 'outrider_session'
 export const SESSION_MS = 12 * HOUR_MS
 
@@ -59,26 +74,36 @@ export interface AccessSettings {
   readonly clock: Clock
   /** Undefined: no sign-in, this machine only. */
   readonly adminToken: string | undefined
+  /** Null where this process has no database: then there is the admin token only. */
+  readonly tokens: Pick<TokenStore, 'find'> | null
 }
 
 export interface AccessControl {
   readonly authRequired: boolean
-  /** Checks a token as `POST /session` gets it; throws 401 or 429. Returns the cookie's value. */
-  signIn(request: FastifyRequest, token: string): { readonly cookie: string }
+  /** Checks a token as `POST /session` gets it; rejects with 401 or 429. */
+  signIn(request: FastifyRequest, token: string): Promise<SignedIn>
   signOut(request: FastifyRequest): void
-  /** Throws where the request may not use its route; sets `request.principal`. */
-  admit(request: FastifyRequest, access: Access): void
+  /** Rejects where the request may not use its route; sets `request.principal`. */
+  admit(request: FastifyRequest, access: Access): Promise<void>
+}
+
+export interface SignedIn {
+  /** The cookie's value. */
+  readonly cookie: string
+  readonly principal: Principal
 }
 
 const LOCAL_PRINCIPAL: Principal = {
   role: 'admin',
   tenantId: DEFAULT_TENANT_ID,
+  merchantId: null,
   name: 'local',
   signedIn: false,
 }
 const ADMIN_PRINCIPAL: Principal = {
   role: 'admin',
   tenantId: DEFAULT_TENANT_ID,
+  merchantId: null,
   name: 'admin',
   signedIn: true,
 }
@@ -99,7 +124,7 @@ export function installAccess(app: FastifyInstance, control: AccessControl): voi
     )
   })
   app.addHook('onRequest', async (request) => {
-    control.admit(request, request.routeOptions.config.access ?? 'public')
+    await control.admit(request, request.routeOptions.config.access ?? 'public')
   })
 }
 
@@ -111,77 +136,120 @@ export function principalOf(request: FastifyRequest): Principal {
   })
 }
 
-export function createAccessControl({ clock, adminToken }: AccessSettings): AccessControl {
-  if (adminToken === undefined) return openToThisMachine()
-  if (adminToken.length < MIN_TOKEN_LENGTH) {
+/** The hash by which a token that was made is found. */
+export function tokenHash(token: string): Uint8Array {
+  return createHash('sha256').update(token).digest()
+}
+
+export function createAccessControl({ clock, adminToken, tokens }: AccessSettings): AccessControl {
+  if (adminToken !== undefined && adminToken.length < MIN_TOKEN_LENGTH) {
     throw new PlatformError(
       'bad-setting',
       `OUTRIDER_ADMIN_TOKEN has ${adminToken.length} characters; it needs at least ${MIN_TOKEN_LENGTH}.`,
       { retry: 'never' },
     )
   }
-  return guardedByToken(clock, adminToken)
+  const credentials = createCredentials(clock, { adminToken, tokens })
+  return adminToken === undefined
+    ? openToThisMachine(credentials)
+    : guardedByToken(clock, { adminToken, credentials })
 }
 
-function openToThisMachine(): AccessControl {
+interface Credentials {
+  /** Who sends this token; rejects with 401 or 429. */
+  check(request: FastifyRequest, token: string): Promise<Principal>
+  /** Who has the token of this hash; undefined where it holds no longer. */
+  find(hash: Uint8Array): Promise<Principal | undefined>
+}
+
+function createCredentials(
+  clock: Clock,
+  { adminToken, tokens }: Pick<AccessSettings, 'adminToken' | 'tokens'>,
+): Credentials {
+  const tries = createThrottle(clock)
+  const isAdminToken = adminToken === undefined ? () => false : equalTo(adminToken)
+  const find = async (hash: Uint8Array): Promise<Principal | undefined> => {
+    const token = await tokens?.find(hash)
+    if (token === undefined) return undefined
+    const { role, tenantId, merchantId, name } = token
+    return { role, tenantId, merchantId, name, signedIn: true }
+  }
   return {
-    authRequired: false,
-    signIn: () => ({ cookie: '' }),
-    signOut: () => {},
-    admit(request, access) {
-      if (access === 'probe') return
-      refuseForeignMachine(request)
-      refuseForeignPage(request)
-      request.principal = LOCAL_PRINCIPAL
+    find,
+    async check(request, token) {
+      tries.refuse(request.ip)
+      if (isAdminToken(token)) return ADMIN_PRINCIPAL
+      const found = MADE_TOKEN.test(token) ? await find(tokenHash(token)) : undefined
+      if (found !== undefined) return found
+      tries.failed(request.ip)
+      throw new HttpProblem('unauthorized', 'The token is not valid.')
     },
   }
 }
 
-function guardedByToken(clock: Clock, adminToken: string): AccessControl {
-  const tries = createThrottle(clock)
-  const sessions = createSessions(clock, adminToken)
-  const isToken = equalTo(adminToken)
+function allow(principal: Principal, access: Access): Principal {
+  if (GRANTS[principal.role].includes(access)) return principal
+  throw new HttpProblem('forbidden', `The role "${principal.role}" does not allow this.`)
+}
 
-  const check = (request: FastifyRequest, token: string): void => {
-    tries.refuse(request.ip)
-    if (isToken(token)) return
-    tries.failed(request.ip)
-    throw new HttpProblem('unauthorized', 'The token is not valid.')
+function openToThisMachine(credentials: Credentials): AccessControl {
+  return {
+    authRequired: false,
+    signIn: async () => ({ cookie: '', principal: LOCAL_PRINCIPAL }),
+    signOut: () => {},
+    async admit(request, access) {
+      if (access === 'probe') return
+      refuseForeignMachine(request)
+      refuseForeignPage(request)
+      // Somebody who sends a token is who the token says, and no more.
+      const bearer = bearerOf(request)
+      if (bearer === undefined) request.principal = LOCAL_PRINCIPAL
+      else if (access !== 'public') {
+        request.principal = allow(await credentials.check(request, bearer), access)
+      }
+    },
   }
+}
 
-  const authenticate = (request: FastifyRequest): Principal => {
+function guardedByToken(
+  clock: Clock,
+  { adminToken, credentials }: { readonly adminToken: string; readonly credentials: Credentials },
+): AccessControl {
+  const sessions = createSessions(clock, adminToken)
+
+  const holderOf = async (hash: string): Promise<Principal | undefined> =>
+    hash === ADMIN_SESSION ? ADMIN_PRINCIPAL : credentials.find(Buffer.from(hash, 'hex'))
+
+  const authenticate = async (request: FastifyRequest): Promise<Principal> => {
     const bearer = bearerOf(request)
-    if (bearer !== undefined) {
-      check(request, bearer)
-      return ADMIN_PRINCIPAL
-    }
+    if (bearer !== undefined) return credentials.check(request, bearer)
     const cookie = cookieOf(request)
     if (cookie === undefined) throw new HttpProblem('unauthorized', 'Sign in, or send a token.')
-    if (!sessions.isValid(cookie)) {
+    const hash = sessions.read(cookie)
+    const principal = hash === undefined ? undefined : await holderOf(hash)
+    if (principal === undefined) {
       throw new HttpProblem('unauthorized', 'The session has ended. Sign in again.')
     }
     refuseForeignPage(request)
-    return ADMIN_PRINCIPAL
+    return principal
   }
 
   return {
     authRequired: true,
-    signIn(request, token) {
+    async signIn(request, token) {
       refuseForeignPage(request)
-      check(request, token)
-      return { cookie: sessions.create(request.id) }
+      const principal = await credentials.check(request, token)
+      const isAdmin = principal === ADMIN_PRINCIPAL
+      const hash = isAdmin ? ADMIN_SESSION : Buffer.from(tokenHash(token)).toString('hex')
+      return { cookie: sessions.create(request.id, hash), principal }
     },
     signOut(request) {
       const cookie = cookieOf(request)
       if (cookie !== undefined) sessions.end(cookie)
     },
-    admit(request, access) {
+    async admit(request, access) {
       if (access === 'probe' || access === 'public') return
-      const principal = authenticate(request)
-      if (!GRANTS[principal.role].includes(access)) {
-        throw new HttpProblem('forbidden', `The role "${principal.role}" does not allow this.`)
-      }
-      request.principal = principal
+      request.principal = allow(await authenticate(request), access)
     },
   }
 }
@@ -212,14 +280,19 @@ function cookieOf(request: FastifyRequest): string | undefined {
 }
 
 interface Sessions {
-  create(nonce: string): string
-  isValid(cookie: string): boolean
+  create(nonce: string, hash: string): string
+  /** The hash of the token that the session was begun with; undefined where it has ended. */
+  read(cookie: string): string | undefined
   end(cookie: string): void
 }
 
+/** In place of the hash, of sessions begun with the admin token. */
+const ADMIN_SESSION = 'admin'
+
 /**
- * Sessions that need no store: `expiry.nonce.signature`, signed with a key made from the token, so that a
- * new token ends them all. One that was signed out is remembered until it expires, in this process only.
+ * Sessions that need no store: `expiry.nonce.hash.signature`, signed with a key made from the admin token, so
+ * that a new one ends them all, and bound to the token they were begun with. One that was signed out is
+ * remembered until it expires, in this process only.
  */
 function createSessions(clock: Clock, adminToken: string): Sessions {
   const key = createHmac('sha256', adminToken).update('outrider session').digest()
@@ -227,16 +300,17 @@ function createSessions(clock: Clock, adminToken: string): Sessions {
   const sign = (content: string): string =>
     createHmac('sha256', key).update(content).digest('base64url')
   return {
-    create(nonce) {
+    create(nonce, hash) {
       const expiresAtMs = clock.nowMs() + SESSION_MS
-      const content = `${expiresAtMs}.${createHash('sha256').update(nonce).digest('hex').slice(0, 16)}`
+      const content = `${expiresAtMs}.${createHash('sha256').update(nonce).digest('hex').slice(0, 16)}.${hash}`
       return `${content}.${sign(content)}`
     },
-    isValid(cookie) {
-      const [expiry, nonce, signature] = cookie.split('.')
-      if (expiry === undefined || nonce === undefined || signature === undefined) return false
-      if (!equalTo(sign(`${expiry}.${nonce}`))(signature)) return false
-      return Number(expiry) > clock.nowMs() && !ended.has(cookie)
+    read(cookie) {
+      const [expiry, nonce, hash, signature] = cookie.split('.')
+      if (expiry === undefined || nonce === undefined) return undefined
+      if (hash === undefined || signature === undefined) return undefined
+      if (!equalTo(sign(`${expiry}.${nonce}.${hash}`))(signature)) return undefined
+      return Number(expiry) > clock.nowMs() && !ended.has(cookie) ? hash : undefined
     },
     end(cookie) {
       ended.add(cookie)

@@ -13,6 +13,8 @@ export interface Message {
   readonly tenantId: string
   /** The key has nothing to show any more: a removed entity, a resolved alert. */
   readonly gone: boolean
+  /** Whose it is; null where it is no merchant's. */
+  merchantId(): string | null
   /** The server-sent event. */
   chunk(): string
 }

@@ -56,6 +56,8 @@ export interface StreamRequest {
   /** `alerts` for alerts, any other name for the entities of that view. */
   readonly views: readonly string[]
   readonly tenantId: string
+  /** Set: only what names this merchant. */
+  readonly merchantId: string | null
   readonly lastEventId: string | undefined
 }
 
@@ -75,6 +77,7 @@ interface Stream {
   readonly response: ServerResponse
   readonly views: ReadonlySet<string>
   readonly tenantId: string
+  readonly merchantId: string | null
   readonly alerts: DirtySlots
   readonly entities: DirtySlots
   /** False until it is known what the stream starts with; nothing is sent before. */
@@ -179,7 +182,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
           view = message.view
           wanted = stream.views.has(view)
         }
-        if (!wanted || message.tenantId !== stream.tenantId) continue
+        if (!wanted || !isOfCaller(stream, message)) continue
         if (view === 'alerts') stream.alerts.add(slot)
         else stream.entities.add(slot)
       }
@@ -383,7 +386,9 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
       })
       const at = toIso(clock.nowMs())
       const chunk = event('metric', JSON.stringify({ at, ...metric, streams: streams.size }))
-      for (const stream of streams) beat(stream, chunk)
+      // How much goes on elsewhere is no matter of a merchant's.
+      const bare = event('metric', JSON.stringify({ at, eventsPerSecond: null, lag: null }))
+      for (const stream of streams) beat(stream, stream.merchantId === null ? chunk : bare)
     }
   }
 
@@ -402,11 +407,12 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
     get isFull() {
       return streams.size >= MAX_STREAMS
     },
-    attach(response, { views: names, tenantId, lastEventId }) {
+    attach(response, { views: names, tenantId, merchantId, lastEventId }) {
       const stream: Stream = {
         response,
         views: new Set(names),
         tenantId,
+        merchantId,
         alerts: new DirtySlots(),
         entities: new DirtySlots(),
         opened: false,
@@ -445,7 +451,13 @@ function parsePosition(lastEventId: string | undefined): FeedPosition | undefine
 }
 
 function concerns(stream: Stream, message: Message): boolean {
-  return message.tenantId === stream.tenantId && stream.views.has(message.view)
+  return isOfCaller(stream, message) && stream.views.has(message.view)
+}
+
+/** What names no merchant is for none. */
+function isOfCaller({ tenantId, merchantId }: Stream, message: Message): boolean {
+  if (message.tenantId !== tenantId) return false
+  return merchantId === null || message.merchantId() === merchantId
 }
 
 function isComplete(stream: Stream): boolean {
@@ -468,22 +480,36 @@ function alertContent(alert: {
     key: alert.id,
     tenantId: alert.tenantId,
     gone: alert.isResolved,
+    merchantId: once(() => merchantOf(Object(JSON.parse(alert.json)).labels)),
     chunk: () => event('alert', alert.json),
   }
 }
 
 /** The document's JSON goes out as the task encoded it; the event around it is made once for all streams. */
 function entityContent(entry: ViewEntry): Content {
-  let chunk: string | undefined
+  const { json } = entry
   return {
     view: entry.view,
     key: entry.key,
     tenantId: entry.tenantId,
-    gone: entry.json === null,
-    chunk: () => {
-      chunk ??= entityChunk(entry)
-      return chunk
-    },
+    gone: json === null,
+    merchantId: once(() => (json === null ? null : merchantOf(JSON.parse(json)))),
+    chunk: once(() => entityChunk(entry)),
+  }
+}
+
+/** Whose a document is, or the labels of an alert; null where they name no merchant. */
+function merchantOf(document: unknown): string | null {
+  const merchantId: unknown = Object(document).merchantId
+  return typeof merchantId === 'string' ? merchantId : null
+}
+
+/** Made when it is first asked for, and kept. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
   }
 }
 

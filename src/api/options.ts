@@ -6,6 +6,7 @@ import type { VehicleProfile } from '../domains/vehicles/reference.ts'
 import type { EpochMs } from '../kernel/time.ts'
 import type { ArchiveLayout } from '../ports/archive.ts'
 import type { Database } from '../ports/database.ts'
+import type { TenantDatabase } from '../ports/tenant-database.ts'
 import type { Views } from '../ports/views.ts'
 import type { ProcessServerOptions } from './process-server.ts'
 import type { RuleDesk } from './rule-desk.ts'
@@ -44,9 +45,19 @@ export interface DeadLetterReplay {
   }[]
 }
 
+/** What the program gives: `ServerOptions`, with databases that are not bound to a caller. */
+export interface ServerParts extends Omit<ServerOptions, 'database'> {
+  /** Everything, whoever asks: for what belongs to nobody in particular. */
+  readonly wholeDatabase: Database
+  readonly tenantDatabase: TenantDatabase
+}
+
 export interface ServerOptions extends ProcessServerOptions {
+  /** For routes: it answers within the scope of the caller, and outside of a request not at all. */
   readonly database: Database
   readonly views: Views
+  /** 256 bits by chance, as 43 characters; different each time. */
+  newSecret(): string
   /** Of the program, for documents that leave it. */
   readonly version: string
   /** Folder with the built dashboard; null where it is served elsewhere. */

@@ -72,6 +72,7 @@ const PLATFORM: Readonly<
   'reference-unavailable': 'internal',
   'server-failed': 'internal',
   'state-format': 'internal',
+  'tenancy-not-enforced': { status: 503, title: 'Merchants can not be let in' },
   'views-unavailable': { status: 503, title: 'The live views do not answer' },
 }
 

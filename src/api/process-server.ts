@@ -10,6 +10,7 @@ import { PlatformError } from '../kernel/errors.ts'
 import { MINUTE_MS, SECOND_MS } from '../kernel/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
+import type { TokenStore } from '../ports/token-store.ts'
 import { type AccessControl, createAccessControl, installAccess } from './access.ts'
 import { type Dashboard, loadDashboard } from './dashboard.ts'
 import type { FeedStatus } from './feed-status.ts'
@@ -39,6 +40,8 @@ export interface ProcessServerOptions {
   readonly metrics: Metrics
   /** Null: no sign-in, this machine only. */
   readonly adminToken: string | null
+  /** Null where this process has no database. */
+  readonly tokens: TokenStore | null
   /** Where people reach the server; with https the session cookie is `Secure`. */
   readonly publicUrl: string | null
   readiness(): Promise<readonly PartStatus[]>
@@ -75,7 +78,12 @@ export function createProcessServer(
   })
   const { clock, draining } = options
   const access =
-    parts?.access ?? createAccessControl({ clock, adminToken: options.adminToken ?? undefined })
+    parts?.access ??
+    createAccessControl({
+      clock,
+      adminToken: options.adminToken ?? undefined,
+      tokens: options.tokens,
+    })
   const https = options.publicUrl?.startsWith('https:') === true
   installProblems(app)
   logRequests(app, options.logger)

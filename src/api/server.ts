@@ -3,12 +3,13 @@
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import { createAccessControl } from './access.ts'
 import { openAlertHandling } from './alert-queries.ts'
+import { callersDatabase, installCallerScope } from './caller-scope.ts'
 import type { ApiContext } from './context.ts'
 import { type Dashboard, loadDashboard } from './dashboard.ts'
 import { createFeedStatus } from './feed-status.ts'
 import { createHeavyReads } from './heavy-reads.ts'
 import { createLiveFeed } from './live-feed.ts'
-import type { ServerOptions } from './options.ts'
+import type { ServerParts } from './options.ts'
 import { createProcessServer } from './process-server.ts'
 import { alertActionRoutes } from './routes/alert-actions.ts'
 import { alertRoutes } from './routes/alerts.ts'
@@ -23,6 +24,7 @@ import { ruleRoutes } from './routes/rules.ts'
 import { sessionRoutes } from './routes/session.ts'
 import { shipmentRoutes } from './routes/shipments.ts'
 import { silenceRoutes } from './routes/silences.ts'
+import { tokenRoutes } from './routes/tokens.ts'
 import { tripRoutes } from './routes/trips.ts'
 import { truckRoutes } from './routes/trucks.ts'
 import { vehicleRoutes } from './routes/vehicles.ts'
@@ -34,7 +36,7 @@ export const MAX_REQUESTS_A_MINUTE = 3_000
 const VERSION = '1'
 
 /** Everything: API, live feed, dashboard. */
-export function createServer(options: ServerOptions): FastifyInstance {
+export function createServer(options: ServerParts): FastifyInstance {
   const context = createContext(options)
   const { access, feeds, live } = context
   const dashboard = loadDashboard(options.dashboardDir)
@@ -47,14 +49,20 @@ export function createServer(options: ServerOptions): FastifyInstance {
   return app
 }
 
-function createContext(options: ServerOptions): ApiContext {
-  const { clock, database, logger, metrics, views } = options
-  const access = createAccessControl({ clock, adminToken: options.adminToken ?? undefined })
+function createContext(parts: ServerParts): ApiContext {
+  const { wholeDatabase, tenantDatabase, ...rest } = parts
+  const options = { ...rest, database: callersDatabase(tenantDatabase) }
+  const { clock, logger, metrics, tokens, views } = options
+  const access = createAccessControl({
+    clock,
+    adminToken: options.adminToken ?? undefined,
+    tokens,
+  })
   const feeds = createFeedStatus(clock, options.topicStatus)
   const live = createLiveFeed({
     views,
     clock,
-    handling: () => openAlertHandling(database),
+    handling: () => openAlertHandling(wholeDatabase),
     metric: async () => {
       const { lag, eventsPerSecond } = await feeds.summary()
       return { lag, eventsPerSecond }
@@ -69,7 +77,7 @@ function createContext(options: ServerOptions): ApiContext {
 function rootRoutes(dashboard: Dashboard): FastifyPluginAsync {
   return async (root) => {
     installValidation(root)
-    const config = { access: 'read' } as const
+    const config = { access: 'own' } as const
     root.get('/api/openapi.json', { config, schema: { hide: true } }, async () => root.swagger())
     dashboard.register(root)
   }
@@ -78,12 +86,14 @@ function rootRoutes(dashboard: Dashboard): FastifyPluginAsync {
 function routesOf(context: ApiContext): FastifyPluginAsync {
   return async (api) => {
     installValidation(api)
+    installCallerScope(api)
     api.addHook('onRoute', (route) => {
       const config = route.config ?? {}
       config.rateLimit ??= { max: MAX_REQUESTS_A_MINUTE, timeWindow: '1 minute' }
       route.config = config
     })
     sessionRoutes(api, context)
+    tokenRoutes(api, context)
     liveRoutes(api, context)
     alertRoutes(api, context)
     alertActionRoutes(api, context)

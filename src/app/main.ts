@@ -10,6 +10,7 @@ import { registerReplay } from './commands/replay.ts'
 import { registerRules } from './commands/rules.ts'
 import { registerSimulate } from './commands/simulate.ts'
 import { registerStart } from './commands/start.ts'
+import { registerToken } from './commands/token.ts'
 import { registerVerify } from './commands/verify.ts'
 import { openEmbeddedSink } from './embedded-sink.ts'
 import { programVersion } from './version.ts'
@@ -28,6 +29,7 @@ registerGaps(program)
 registerReplay(program)
 registerRules(program)
 registerDoctor(program)
+registerToken(program)
 registerBench(program)
 
 await program.parseAsync()

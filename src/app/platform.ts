@@ -244,7 +244,7 @@ async function openDatabase(
   return { address: server.address, stop: () => server.stop() }
 }
 
-function needsDatabase({ roles }: Settings): boolean {
+export function needsDatabase({ roles }: Settings): boolean {
   return roles.has('tasks') || roles.has('serve') || roles.has('work')
 }
 

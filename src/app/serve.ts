@@ -3,7 +3,10 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
-import type { DeadLetterReplay, PartStatus, ServerOptions } from '../api/options.ts'
+import { connectTenantDatabase } from '../adapters/postgres/tenant-database.ts'
+import { createTokenStore } from '../adapters/postgres/token-store.ts'
+import { newSecret } from '../adapters/random/system-random.ts'
+import type { DeadLetterReplay, PartStatus, ServerParts } from '../api/options.ts'
 import { createProcessServer, listen, type ProcessServerOptions } from '../api/process-server.ts'
 import { createServer } from '../api/server.ts'
 import { PROFILE_TABLE, profilesOf } from '../domains/cold-chain/pipeline.ts'
@@ -11,7 +14,7 @@ import { profileOf } from '../domains/vehicles/pipeline.ts'
 import { eventsRoutes } from '../doors/http-events.ts'
 import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
 import type { ReferenceDocument } from '../ports/reference-source.ts'
-import type { Platform } from './platform.ts'
+import { needsDatabase, type Platform } from './platform.ts'
 import { openReferenceSource } from './reference-source.ts'
 import { mayWriteLog } from './role-needs.ts'
 import { createRuleDesk } from './rule-desk.ts'
@@ -72,6 +75,7 @@ async function createApp(
     logger,
     metrics,
     adminToken: settings.adminToken,
+    tokens: needsDatabase(settings) ? createTokenStore(database) : null,
     publicUrl: settings.publicUrl,
     readiness: () => readiness(platform),
     draining,
@@ -82,9 +86,12 @@ async function createApp(
   if (!settings.roles.has('serve') || views === null || rules === null)
     return createProcessServer(options)
   const references = await followReferences(platform, signals.stopped)
-  const serverOptions: ServerOptions = {
+  const tenantDatabase = connectTenantDatabase({ address: platform.address })
+  const parts: ServerParts = {
     ...options,
-    database,
+    wholeDatabase: database,
+    tenantDatabase,
+    newSecret,
     views,
     version: programVersion(),
     dashboardDir: existsSync(DASHBOARD) ? DASHBOARD : null,
@@ -99,7 +106,9 @@ async function createApp(
       ? { replayDeadLetters: (request) => replayDeadLetters(platform, request) }
       : {}),
   }
-  return createServer(serverOptions)
+  const app = createServer(parts)
+  app.addHook('onClose', () => tenantDatabase.close())
+  return app
 }
 
 interface References {

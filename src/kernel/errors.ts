@@ -17,6 +17,7 @@ export type PlatformErrorCode =
   | 'reference-unavailable'
   | 'server-failed'
   | 'state-format'
+  | 'tenancy-not-enforced'
   | 'views-unavailable'
 
 export interface PlatformErrorOptions {

@@ -112,6 +112,7 @@ async function createTable(client: pg.ClientBase, layout: ArchiveLayout): Promis
     ALTER TABLE ${name}_default ADD PRIMARY KEY (log_partition, log_offset)`)
   await grantRead(client, name)
   await grantRead(client, `${name}_default`)
+  await client.query('SELECT outrider_protect()')
 }
 
 /** Made apart and attached when whole: attaching, unlike creating in place, lets writers go on. */

@@ -1,6 +1,7 @@
 // A pool of connections as the Database port: queries, and answers too large for memory batch by batch.
 
 import pg from 'pg'
+import { PlatformError } from '../../kernel/errors.ts'
 import { type DurationMs, SECOND_MS } from '../../kernel/time.ts'
 import type { Database, SqlParameter, SqlRow } from '../../ports/database.ts'
 import type { DatabaseAddress } from './address.ts'
@@ -57,16 +58,25 @@ export function connectDatabase(options: ConnectOptions): PostgresDatabase {
         throw databaseError(`Cannot run "${firstWords(sql)}"`, cause)
       }
     },
-    stream: (sql, parameters, { batchRows }) => streamRows(pool, sql, parameters, batchRows),
+    stream: (sql, parameters, { batchRows }) =>
+      streamFrom(pool, { sql, parameters, batchRows }, (client) => client.query('BEGIN READ ONLY')),
     close: () => pool.end(),
   }
 }
 
-async function* streamRows(
+/** Rows of one statement, read by a cursor in a transaction that the caller begins. */
+export async function* streamFrom(
   pool: pg.Pool,
-  sql: string,
-  parameters: readonly SqlParameter[],
-  batchRows: number,
+  {
+    sql,
+    parameters,
+    batchRows,
+  }: {
+    readonly sql: string
+    readonly parameters: readonly SqlParameter[]
+    readonly batchRows: number
+  },
+  begin: (client: pg.ClientBase) => Promise<unknown>,
 ): AsyncIterable<readonly SqlRow[]> {
   const tried = `Cannot read "${firstWords(sql)}"`
   const client = await pool.connect().catch((cause: unknown) => {
@@ -74,7 +84,8 @@ async function* streamRows(
   })
   let ended = false
   try {
-    await client.query('BEGIN READ ONLY; SET LOCAL statement_timeout = 0')
+    await begin(client)
+    await client.query('SET LOCAL statement_timeout = 0')
     await client.query({
       text: `DECLARE rows NO SCROLL CURSOR FOR ${sql}`,
       values: [...parameters],
@@ -87,13 +98,14 @@ async function* streamRows(
     await client.query('COMMIT')
     ended = true
   } catch (cause) {
-    throw databaseError(tried, cause)
+    throw cause instanceof PlatformError ? cause : databaseError(tried, cause)
   } finally {
     // After an early end the transaction is still open: the connection is not used again.
     client.release(!ended)
   }
 }
 
-function firstWords(sql: string): string {
+/** Of a statement, for messages. */
+export function firstWords(sql: string): string {
   return sql.trim().replaceAll(/\s+/g, ' ').slice(0, 60)
 }

@@ -32,6 +32,7 @@ export async function migrate(address: DatabaseAddress, logger: Logger): Promise
         error: (message) => logger.warn('migration', { message: String(message).slice(0, 500) }),
       },
     })
+    await client.query('SELECT outrider_protect()')
   } catch (cause) {
     throw databaseError('Cannot bring the tables up to date', cause)
   } finally {

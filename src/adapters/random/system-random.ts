@@ -12,3 +12,8 @@ export function systemRandom(): Random {
 export function randomRunId(): string {
   return randomBytes(9).toString('base64url')
 }
+
+/** 256 bits that nobody can guess, as 43 characters that may stand in an address. */
+export function newSecret(): string {
+  return randomBytes(32).toString('base64url')
+}

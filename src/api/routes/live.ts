@@ -28,7 +28,7 @@ export function liveRoutes(app: FastifyInstance, { live }: ApiContext): void {
   app.get<{ Querystring: Static<typeof liveQuery> }>(
     '/live',
     {
-      config: { access: 'read' },
+      config: { access: 'own' },
       exposeHeadRoute: false,
       schema: {
         tags: ['live'],
@@ -47,7 +47,7 @@ export function liveRoutes(app: FastifyInstance, { live }: ApiContext): void {
         })
       }
       const header = request.headers['last-event-id']
-      const { tenantId } = principalOf(request)
+      const { tenantId, merchantId } = principalOf(request)
       reply.hijack()
       request.raw.socket.setNoDelay(true)
       reply.raw.writeHead(200, {
@@ -59,6 +59,7 @@ export function liveRoutes(app: FastifyInstance, { live }: ApiContext): void {
       live.attach(reply.raw, {
         views,
         tenantId,
+        merchantId,
         lastEventId: typeof header === 'string' ? header : request.query.lastEventId,
       })
     },

@@ -3,8 +3,9 @@
 import { type Static, Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { SECOND_MS } from '../../kernel/time.ts'
-import { DEFAULT_TENANT_ID, principalOf, SESSION_COOKIE, SESSION_MS } from '../access.ts'
+import { type Principal, principalOf, SESSION_COOKIE, SESSION_MS } from '../access.ts'
 import type { ApiContext } from '../context.ts'
+import { nullable } from '../schemas.ts'
 
 /** Tries to sign in from one address, right or wrong. */
 const SIGN_IN_LIMIT = { max: 30, timeWindow: '1 minute' }
@@ -12,6 +13,9 @@ const SIGN_IN_LIMIT = { max: 30, timeWindow: '1 minute' }
 const meSchema = Type.Object({
   role: Type.String(),
   tenantId: Type.String(),
+  merchantId: nullable(
+    Type.String({ description: 'Set for a merchant, who sees their own alone' }),
+  ),
   signedIn: Type.Boolean({ description: 'False where nobody needs to sign in' }),
   authRequired: Type.Boolean(),
 })
@@ -29,6 +33,14 @@ export function sessionRoutes(app: FastifyInstance, { access, options }: ApiCont
     reply.header('set-cookie', `${SESSION_COOKIE}=${value}; ${attributes}`)
   }
 
+  const me = ({ role, tenantId, merchantId, signedIn }: Principal) => ({
+    role,
+    tenantId,
+    merchantId,
+    signedIn,
+    authRequired,
+  })
+
   app.post<{ Body: Static<typeof tokenSchema> }>(
     '/session',
     {
@@ -37,10 +49,9 @@ export function sessionRoutes(app: FastifyInstance, { access, options }: ApiCont
       schema: { tags, summary: 'Sign in', body: tokenSchema, response: { 200: meSchema } },
     },
     async (request, reply) => {
-      const { cookie } = access.signIn(request, request.body.token)
+      const { cookie, principal } = await access.signIn(request, request.body.token)
       if (authRequired) setCookie(reply, cookie, SESSION_MS / SECOND_MS)
-      const signedIn = authRequired
-      return { role: 'admin', tenantId: DEFAULT_TENANT_ID, signedIn, authRequired }
+      return me(principal)
     },
   )
 
@@ -60,12 +71,9 @@ export function sessionRoutes(app: FastifyInstance, { access, options }: ApiCont
   app.get(
     '/me',
     {
-      config: { access: 'read' },
+      config: { access: 'own' },
       schema: { tags, summary: 'Who is asking', response: { 200: meSchema } },
     },
-    async (request) => {
-      const { role, tenantId, signedIn } = principalOf(request)
-      return { role, tenantId, signedIn, authRequired }
-    },
+    async (request) => me(principalOf(request)),
   )
 }
