@@ -5,7 +5,9 @@ import { request as httpRequest } from 'node:http'
 import { describe, it, test } from 'node:test'
 import { type ApiServer, startApiServer } from '../../test/api-server.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Access } from './access.ts'
+import type { TokenStore } from '../ports/token-store.ts'
+import { type Access, ROLES, type Role } from './access.ts'
+import { newToken } from './token-issue.ts'
 
 const TOKEN = 'a-token-of-at-least-thirty-two-characters'
 
@@ -67,12 +69,15 @@ const ROUTES: readonly (readonly [string, string, Access, string?])[] = [
   ['GET', '/healthz', 'probe'],
   ['GET', '/readyz', 'probe'],
   ['GET', '/metrics', 'read'],
-  ['GET', '/api/openapi.json', 'read'],
+  ['GET', '/api/openapi.json', 'own'],
   ['GET', '/', 'public'],
   ['POST', '/api/v1/session', 'public', `{"token":"${TOKEN}"}`],
   ['DELETE', '/api/v1/session', 'public'],
-  ['GET', '/api/v1/me', 'read'],
-  ['GET', '/api/v1/live', 'read'],
+  ['GET', '/api/v1/me', 'own'],
+  ['GET', '/api/v1/tokens', 'administer'],
+  ['POST', '/api/v1/tokens', 'administer', '{"role":"viewer"}'],
+  ['DELETE', `/api/v1/tokens/${ID}`, 'administer'],
+  ['GET', '/api/v1/live', 'own'],
   ['GET', '/api/v1/overview', 'read'],
   ['GET', '/api/v1/topics', 'read'],
   ['GET', '/api/v1/rules', 'read'],
@@ -118,9 +123,9 @@ const ROUTES: readonly (readonly [string, string, Access, string?])[] = [
   ['GET', '/api/v1/regions', 'read'],
   ['GET', '/api/v1/trips/summary', 'read'],
   ['GET', '/api/v1/trips/series', 'read'],
-  ['GET', '/api/v1/history/truck-readings', 'read'],
-  ['GET', '/api/v1/alerts', 'read'],
-  ['GET', `/api/v1/alerts/${ID}`, 'read'],
+  ['GET', '/api/v1/history/truck-readings', 'own'],
+  ['GET', '/api/v1/alerts', 'own'],
+  ['GET', `/api/v1/alerts/${ID}`, 'own'],
   ['POST', `/api/v1/alerts/${ID}/acknowledge`, 'operate', '{}'],
   ['DELETE', `/api/v1/alerts/${ID}/acknowledge`, 'operate'],
   ['POST', `/api/v1/alerts/${ID}/assign`, 'operate', '{"assignee":null}'],
@@ -139,6 +144,15 @@ const ROUTES: readonly (readonly [string, string, Access, string?])[] = [
   ['GET', '/api/v1/notifications', 'read'],
   ['GET', '/api/v1/routing', 'read'],
   ['POST', '/api/v1/routing/check', 'read', '{"document":""}'],
+  ['POST', '/api/v1/appointments', 'operate', '{}'],
+  ['GET', '/api/v1/appointments/T-1', 'read'],
+  ['POST', '/api/v1/appointments/T-1/reschedule', 'operate', '{}'],
+  ['POST', '/api/v1/appointments/T-1/cancel', 'operate'],
+  ['POST', '/api/v1/journeys', 'operate', '{}'],
+  ['POST', '/api/v1/journeys/T-1/join-online', 'operate'],
+  ['GET', '/api/v1/arrivals', 'read'],
+  ['GET', '/api/v1/arrivals/outcomes', 'read'],
+  ['GET', '/api/v1/arrivals/T-1', 'read'],
   ['GET', '/api/v1/dead-letters', 'read'],
   ['POST', '/api/v1/dead-letters/replay', 'administer', `{"ids":["${ID}"]}`],
 ]
@@ -193,6 +207,30 @@ describe('the access table', () => {
       }
     })
   })
+
+  const allowed: Readonly<Record<Role, readonly Access[]>> = {
+    merchant: ['own', 'change-own'],
+    viewer: ['own', 'read'],
+    device: ['ingest'],
+    operator: ['own', 'change-own', 'read', 'operate', 'ingest'],
+    admin: ['own', 'change-own', 'read', 'operate', 'ingest', 'administer'],
+  }
+  for (const role of ROLES) {
+    it(`lets a ${role} in where the table says so, with and without an admin token`, async () => {
+      const { tokens, secret } = tokensOf(role)
+      for (const change of [{ adminToken: TOKEN }, {}]) {
+        await withServer({ ...change, tokens }, async (server) => {
+          for (const [method, path, access, body] of ROUTES) {
+            const headers = { ...bearer(secret), ...(body === undefined ? {} : json) }
+            const { status } = await ask(server, { ...asked(method, path, body), headers })
+            const open = ['probe', 'public', ...allowed[role]].includes(access)
+            assert.equal(status === 403, !open, `${method} ${path} answered ${status}`)
+            assert.notEqual(status, 401)
+          }
+        })
+      }
+    })
+  }
 
   const refusedWithoutToken = (title: string, headers: Readonly<Record<string, string>>): void => {
     it(`without a token, refuses everything but the probes ${title}`, async () => {
@@ -256,6 +294,22 @@ describe('a browser', () => {
   })
 })
 
+/** A store with one token of a role, which can be revoked. */
+function tokensOf(role: Role) {
+  const { token, hash, secret } = newToken({
+    ...{ secret: 'x'.repeat(43), role, tenant: 'acme', name: '', createdBy: 'test' },
+    ...{ nowMs: 0, expiresAtMs: null },
+  })
+  const held = { revoked: false }
+  const tokens: TokenStore = {
+    find: async (asked) => (!held.revoked && Buffer.from(hash).equals(asked) ? token : undefined),
+    list: async () => [token],
+    create: async () => undefined,
+    revoke: async () => false,
+  }
+  return { tokens, secret, held }
+}
+
 async function signIn(server: ApiServer, token = TOKEN): Promise<string> {
   const body = JSON.stringify({ token })
   const answer = await ask(server, { method: 'POST', path: '/api/v1/session', body, headers: json })
@@ -292,12 +346,29 @@ describe('a session', () => {
   const me = (server: ApiServer, cookie: string) =>
     ask(server, { path: '/api/v1/me', headers: { cookie } })
 
+  it('begun with a token that was made is that of its role, and ends when it is revoked', async () => {
+    const { tokens, secret, held } = tokensOf('merchant')
+    await withServer({ adminToken: TOKEN, tokens }, async (server) => {
+      const cookie = await signIn(server, secret)
+      const { role, tenantId, merchantId } = JSON.parse((await me(server, cookie)).body)
+      assert.deepEqual(
+        { role, tenantId, merchantId },
+        { role: 'merchant', tenantId: 'default', merchantId: 'acme' },
+      )
+      const rules = await ask(server, { path: '/api/v1/rules', headers: { cookie } })
+      assert.equal(rules.status, 403)
+      held.revoked = true
+      assert.equal((await me(server, cookie)).status, 401)
+    })
+  })
+
   it('begins with the token, and ends by signing out', async () => {
     await withServer({ adminToken: TOKEN }, async (server) => {
       const cookie = await signIn(server)
       assert.deepEqual(JSON.parse((await me(server, cookie)).body), {
         role: 'admin',
         tenantId: 'default',
+        merchantId: null,
         signedIn: true,
         authRequired: true,
       })

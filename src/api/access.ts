@@ -8,10 +8,11 @@ import { PlatformError } from '../kernel/errors.ts'
 import { HOUR_MS, MINUTE_MS } from '../kernel/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { TenantScope } from '../ports/tenant-database.ts'
-import type { TokenRole, TokenStore } from '../ports/token-store.ts'
+import type { TokenStore } from '../ports/token-store.ts'
 import { HttpProblem } from './problems.ts'
 
-export type Role = TokenRole
+export const ROLES = ['viewer', 'operator', 'admin', 'device', 'merchant'] as const
+export type Role = (typeof ROLES)[number]
 
 /**
  * What a route needs. `probe` is open to everybody, for health checks. `public` needs no credential, but on
@@ -171,7 +172,9 @@ function createCredentials(
   const find = async (hash: Uint8Array): Promise<Principal | undefined> => {
     const token = await tokens?.find(hash)
     if (token === undefined) return undefined
-    const { role, tenantId, merchantId, name } = token
+    const { tenantId, merchantId, name } = token
+    const role = ROLES.find((each) => each === token.role)
+    if (role === undefined || (role === 'merchant') !== (merchantId !== null)) return undefined
     return { role, tenantId, merchantId, name, signedIn: true }
   }
   return {

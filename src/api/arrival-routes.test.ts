@@ -22,7 +22,7 @@ const appointment = {
 const journey = { journeyId: 'j1', appointmentId: 'a1', travelerEmail: 'jo@example.com' }
 
 async function open(t: TestContext) {
-  const { database } = await testPostgres(t)
+  const { database, tenantDatabase } = await testPostgres(t)
   const told: JourneyPlan[] = []
   const arrivalDesk = createArrivalDesk({
     database,
@@ -30,7 +30,7 @@ async function open(t: TestContext) {
       told.push(...plans)
     },
   })
-  const server = await startApiServer({ database, arrivalDesk })
+  const server = await startApiServer({ database, tenantDatabase, arrivalDesk })
   t.after(() => server.close())
   const call = async (method: string, path: string, body?: unknown) => {
     const response = await fetch(`${server.url}/api/v1${path}`, {

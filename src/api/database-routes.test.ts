@@ -149,12 +149,13 @@ async function fill(
 type Json = Record<string, unknown> & { items?: Json[]; next?: string | null }
 
 test('the routes over a real database', async (t) => {
-  const { address, database } = await testPostgres(t)
+  const { address, database, tenantDatabase } = await testPostgres(t)
   const store = createCheckpointStore({ address })
   const leg = loggerLeg()
   await fill(store, [...seeds(), ...(leg ?? [])])
   const server: ApiServer = await startApiServer({
     database,
+    tenantDatabase,
     replayDeadLetters: async ({ ids }) => ({ accepted: ids.length, rejected: [] }),
   })
   t.after(async () => {

@@ -19,7 +19,7 @@ const HOUR_MS = 3_600_000
 const warm = { name: 'rule', operator: '=', value: 'warm' }
 
 test('silences over a real database, with the routing running', async (t) => {
-  const { database, address } = await testPostgres(t)
+  const { database, address, tenantDatabase } = await testPostgres(t)
   const views = createMemoryViews('run1')
   const start = () =>
     startAlertRouting({
@@ -31,7 +31,12 @@ test('silences over a real database, with the routing running', async (t) => {
       logger: silentLogger,
     })
   let routing = start()
-  const server = await startApiServer({ database, views, onAlertsHandled: () => routing.nudge() })
+  const server = await startApiServer({
+    database,
+    tenantDatabase,
+    views,
+    onAlertsHandled: () => routing.nudge(),
+  })
   const ask = async (method: string, path: string, body?: unknown) => {
     const response = await fetch(`${server.url}/api/v1${path}`, {
       method,

@@ -2,15 +2,15 @@
 
 import { derivedId } from '../kernel/ids.ts'
 import type { EpochMs } from '../kernel/time.ts'
-import type { AccessToken, TokenRole } from '../ports/token-store.ts'
-import { DEFAULT_TENANT_ID, TOKEN_PREFIX, tokenHash } from './access.ts'
+import type { AccessToken } from '../ports/token-store.ts'
+import { DEFAULT_TENANT_ID, type Role, TOKEN_PREFIX, tokenHash } from './access.ts'
 
 export const MAX_TOKENS_LISTED = 1_000
 
 export interface TokenRequest {
   /** 256 bits that nobody can guess. */
   readonly secret: string
-  readonly role: TokenRole
+  readonly role: Role
   /** For a merchant, the merchant, of the platform `platform`; for others the platform. */
   readonly tenant: string | undefined
   readonly platform?: string

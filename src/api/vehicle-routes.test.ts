@@ -47,11 +47,11 @@ function windowOf(part: Part): WindowResult {
 }
 
 async function open(t: Parameters<typeof testPostgres>[0]) {
-  const { address, database } = await testPostgres(t)
+  const { address, database, tenantDatabase } = await testPostgres(t)
   const store = createCheckpointStore({ address })
   await store.ensureArchive(vehicleTelemetry.archive)
   const views = createMemoryViews('run1')
-  const server = await startApiServer({ database, views })
+  const server = await startApiServer({ database, tenantDatabase, views })
   t.after(async () => {
     await server.close()
     await store.close()

@@ -1,5 +1,5 @@
 // SQL on behalf of somebody: a transaction as the role that row-level security binds, with settings that say
-// who asks. Source: docs/decisions/0023-tenants.md
+// who asks. Source: docs/decisions/0025-tenants.md
 
 import pg from 'pg'
 import { PlatformError } from '../../kernel/errors.ts'

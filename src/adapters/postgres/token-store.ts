@@ -1,12 +1,7 @@
 // Bearer credentials in PostgreSQL, by the hash of their secret.
 
 import type { Database, SqlRow } from '../../ports/database.ts'
-import {
-  type AccessToken,
-  TOKEN_ROLES,
-  type TokenRole,
-  type TokenStore,
-} from '../../ports/token-store.ts'
+import type { AccessToken, TokenStore } from '../../ports/token-store.ts'
 
 const COLUMNS = `id, tenant_id, merchant_id, role, name, created_by,
   extract(epoch FROM created_at)::float8 * 1000 AS created_ms,
@@ -58,18 +53,13 @@ function tokenOf(row: SqlRow): AccessToken {
     id: String(row.id),
     tenantId: String(row.tenant_id),
     merchantId: row.merchant_id === null ? null : String(row.merchant_id),
-    role: roleOf(String(row.role)),
+    role: String(row.role),
     name: String(row.name),
     createdAtMs: Number(row.created_ms),
     createdBy: String(row.created_by),
     expiresAtMs: row.expires_ms === null ? null : Number(row.expires_ms),
     revokedAtMs: row.revoked_ms === null ? null : Number(row.revoked_ms),
   }
-}
-
-/** The table's own check lets no other in. */
-function roleOf(text: string): TokenRole {
-  return TOKEN_ROLES.find((role) => role === text) ?? 'viewer'
 }
 
 function hex(hash: Uint8Array): string {

@@ -3,6 +3,7 @@
 
 import { type Static, Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { TenantScope } from '../../ports/tenant-database.ts'
 import { principalOf } from '../access.ts'
 import { ACTIONS, type ActionKind, act, comment } from '../alert-actions.ts'
 import { alertSchema } from '../alert-json.ts'
@@ -111,7 +112,7 @@ export function alertActionRoutes(app: FastifyInstance, { options }: ApiContext)
     const { id } = request.params
     const [document] = await actOn(request, { ...asked, ids: [id] })
     if (document !== undefined) return document
-    throw await whyMissing(options, { id, tenantId: principalOf(request).tenantId })
+    throw await whyMissing(options, { id, ...principalOf(request) })
   }
 
   for (const { method, path, kind, summary } of ONE) {
@@ -156,7 +157,7 @@ export function alertActionRoutes(app: FastifyInstance, { options }: ApiContext)
       const { id } = request.params
       const who = whoAndWhen(request)
       const said = await comment(database, { ...who, id, text: request.body.text })
-      if (said === undefined) throw await whyMissing(options, { id, tenantId: who.tenantId })
+      if (said === undefined) throw await whyMissing(options, { id, ...principalOf(request) })
       return reply.code(201).send(said)
     },
   )
@@ -187,9 +188,9 @@ export function alertActionRoutes(app: FastifyInstance, { options }: ApiContext)
 /** An alert goes to the live feed before it is in the database; then it is only a matter of moments. */
 export async function whyMissing(
   { views }: ApiContext['options'],
-  { id, tenantId }: { readonly id: string; readonly tenantId: string },
+  { id, tenantId, merchantId }: TenantScope & { readonly id: string },
 ): Promise<HttpProblem> {
-  const open = await views.openAlerts(tenantId)
+  const open = merchantId === null ? await views.openAlerts(tenantId) : []
   if (open.some((alert) => alert.id === id)) {
     return new HttpProblem('not-yet-recorded', 'The alert is being recorded. Try again.', {
       retryAfterS: NOT_YET_RETRY_S,

@@ -82,7 +82,7 @@ export function alertRoutes(app: FastifyInstance, { options }: ApiContext): void
   app.get<{ Querystring: Static<typeof alertsQuery> }>(
     '/alerts',
     {
-      config: { access: 'read' },
+      config: { access: 'own' },
       schema: {
         tags,
         summary: 'Alerts, newest first',
@@ -100,7 +100,7 @@ export function alertRoutes(app: FastifyInstance, { options }: ApiContext): void
   app.get<{ Params: IdParameter }>(
     '/alerts/:id',
     {
-      config: { access: 'read' },
+      config: { access: 'own' },
       schema: {
         tags,
         summary: 'One alert with its transitions, comments and the event that opened it',
@@ -109,10 +109,10 @@ export function alertRoutes(app: FastifyInstance, { options }: ApiContext): void
       },
     },
     async (request) => {
-      const { tenantId } = principalOf(request)
+      const { tenantId, merchantId } = principalOf(request)
       const key = { id: request.params.id, tenantId }
       const alert = await alertById(database, key)
-      if (alert === undefined) throw await whyMissing(options, key)
+      if (alert === undefined) throw await whyMissing(options, { ...key, merchantId })
       const [transitions, comments, event] = await Promise.all([
         transitionsOf(database, key),
         commentsOf(database, key),

@@ -52,7 +52,7 @@ export function historyRoutes(app: FastifyInstance, context: ApiContext): void {
   app.get<{ Params: Static<typeof topicParameter>; Querystring: Static<typeof historyQuery> }>(
     '/history/:topic',
     {
-      config: { access: 'read', rateLimit: HISTORY_LIMIT },
+      config: { access: 'own', rateLimit: HISTORY_LIMIT },
       exposeHeadRoute: false,
       schema: {
         tags: ['history'],

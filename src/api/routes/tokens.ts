@@ -3,8 +3,8 @@
 import { type Static, Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
 import { DAY_MS, toIso } from '../../kernel/time.ts'
-import { type AccessToken, TOKEN_ROLES, type TokenStore } from '../../ports/token-store.ts'
-import { principalOf } from '../access.ts'
+import type { AccessToken, TokenStore } from '../../ports/token-store.ts'
+import { principalOf, ROLES } from '../access.ts'
 import type { ApiContext } from '../context.ts'
 import { HttpProblem } from '../problems.ts'
 import { idParameter, listOf, nullable, text } from '../schemas.ts'
@@ -30,7 +30,7 @@ const newTokenSchema = Type.Composite([
 ])
 const body = Type.Object(
   {
-    role: Type.Union(TOKEN_ROLES.map((role) => Type.Literal(role))),
+    role: Type.Union(ROLES.map((role) => Type.Literal(role))),
     merchantId: Type.Optional(text()),
     name: Type.Optional(text()),
     days: Type.Optional(Type.Integer({ minimum: 1, maximum: MAX_DAYS })),

@@ -17,7 +17,7 @@ export interface Finding {
   readonly message: string
 }
 
-const MINIMUM_POSTGRES = 14
+const MINIMUM_POSTGRES = 15
 const MINIMUM_REDIS = [6, 2] as const
 /** Beyond it events of other machines look late or early. */
 const MAX_CLOCK_SKEW_MS: DurationMs = SECOND_MS

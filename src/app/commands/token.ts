@@ -4,15 +4,11 @@ import { userInfo } from 'node:os'
 import { type Command, InvalidArgumentError, Option } from 'commander'
 import { createTokenStore } from '../../adapters/postgres/token-store.ts'
 import { newSecret } from '../../adapters/random/system-random.ts'
+import { ROLES, type Role } from '../../api/access.ts'
 import { MAX_TOKENS_LISTED, newToken } from '../../api/token-issue.ts'
 import { DAY_MS, toIso } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
-import {
-  type AccessToken,
-  TOKEN_ROLES,
-  type TokenRole,
-  type TokenStore,
-} from '../../ports/token-store.ts'
+import type { AccessToken, TokenStore } from '../../ports/token-store.ts'
 import { carryOut, commandLogger, commandSettings, DONE, FAILED, table } from '../command-line.ts'
 import { openInspection } from '../inspection.ts'
 
@@ -25,7 +21,7 @@ interface Common {
 }
 
 interface CreateFlags extends Common {
-  readonly role: TokenRole
+  readonly role: Role
   readonly tenant?: string
   readonly name?: string
   readonly days?: number
@@ -43,9 +39,7 @@ export function registerToken(program: Command): void {
     token
       .command('create')
       .description('make a token, and print it')
-      .addOption(
-        new Option('--role <role>', 'what it allows').choices(TOKEN_ROLES).makeOptionMandatory(),
-      )
+      .addOption(new Option('--role <role>', 'what it allows').choices(ROLES).makeOptionMandatory())
       .option('--tenant <id>', 'whose rows it opens; for the role merchant, the merchant', nameOf)
       .option('--name <text>', 'what it is for', nameOf)
       .option(

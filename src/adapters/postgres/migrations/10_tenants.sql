@@ -48,13 +48,19 @@ END
 $$;
 
 -- Who may see a row of a table, as a condition: the settings outrider.tenant and outrider.merchant say who
--- asks, the second empty where it is not a merchant. Where they are not set nothing is seen.
-CREATE FUNCTION outrider_condition(name text, has_tenant boolean, has_merchant boolean) RETURNS text
+-- asks, the second empty where it is not a merchant. Where they are not set nothing is seen. `written` asks
+-- what a row must be like that is put there.
+CREATE FUNCTION outrider_condition(name text, has_tenant boolean, has_merchant boolean, written boolean)
+RETURNS text
 LANGUAGE sql STABLE AS $$
   SELECT CASE
     WHEN name = 'alert' THEN tenant || format('(%1$s = '''' OR labels ->> ''merchantId'' = %1$s)', merchant)
     WHEN has_tenant AND has_merchant THEN tenant || format('%1$s IN ('''', merchant_id)', merchant)
     WHEN has_tenant THEN tenant || format('%s = ''''', merchant)
+    -- A row is written together with the one that it belongs to, which the statement itself can't see yet.
+    WHEN parent IS NOT NULL AND written THEN format('%s <> '''' AND %s = ''''', who, merchant)
+    -- What people say to each other about an alert is no matter of the merchant's.
+    WHEN name = 'alert_comment' THEN format('%s = '''' AND %s', merchant, parent)
     WHEN parent IS NOT NULL THEN parent
     ELSE format('%s <> '''' AND %s = ''''', who, merchant)
   END
@@ -82,7 +88,6 @@ $$;
 CREATE FUNCTION outrider_protect() RETURNS void LANGUAGE plpgsql AS $$
 DECLARE
   one record;
-  condition text;
 BEGIN
   IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'outrider_api') THEN
     RETURN;
@@ -97,18 +102,29 @@ BEGIN
       AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polname = 'outrider_api')
     GROUP BY pg_class.oid, relname
   LOOP
-    condition := outrider_condition(one.name, one.has_tenant, one.has_merchant);
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', one.name);
     EXECUTE format('GRANT SELECT, INSERT, UPDATE, DELETE ON %I TO outrider_api', one.name);
-    EXECUTE format('CREATE POLICY outrider_api ON %I TO outrider_api USING (%s) WITH CHECK (%s)',
-      one.name, condition, condition);
+    EXECUTE format('CREATE POLICY outrider_api ON %I TO outrider_api USING (%s) WITH CHECK (%s)', one.name,
+      outrider_condition(one.name, one.has_tenant, one.has_merchant, false),
+      outrider_condition(one.name, one.has_tenant, one.has_merchant, true));
     IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'outrider_reader') THEN
       EXECUTE format('CREATE POLICY outrider_reader ON %I FOR SELECT TO outrider_reader USING (true)', one.name);
     END IF;
   END LOOP;
+  -- A view is otherwise read as its owner, who sees all.
+  IF current_setting('server_version_num')::int >= 150000 THEN
+    FOR one IN
+      SELECT relname AS name FROM pg_class
+      WHERE relnamespace = current_schema()::regnamespace AND relkind = 'v'
+        AND NOT 'security_invoker=true' = ANY (coalesce(reloptions, '{}'))
+    LOOP
+      EXECUTE format('ALTER VIEW %I SET (security_invoker = true)', one.name);
+      EXECUTE format('GRANT SELECT ON %I TO outrider_api', one.name);
+    END LOOP;
+  END IF;
 END
 $$;
-COMMENT ON FUNCTION outrider_protect IS 'Puts tables that have no policy yet under row-level security: see docs/decisions/0023-tenants.md';
+COMMENT ON FUNCTION outrider_protect IS 'Puts tables that have no policy yet under row-level security: see docs/decisions/0025-tenants.md';
 
 -- Down Migration
 
@@ -121,6 +137,13 @@ BEGIN
   LOOP
     EXECUTE format('DROP POLICY %I ON %I', one.polname, one.name);
     EXECUTE format('ALTER TABLE %I DISABLE ROW LEVEL SECURITY', one.name);
+    EXECUTE format('REVOKE ALL ON %I FROM outrider_api', one.name);
+  END LOOP;
+  FOR one IN SELECT relname AS name FROM pg_class
+    WHERE relnamespace = current_schema()::regnamespace AND relkind = 'v'
+      AND 'security_invoker=true' = ANY (coalesce(reloptions, '{}'))
+  LOOP
+    EXECUTE format('ALTER VIEW %I RESET (security_invoker)', one.name);
     EXECUTE format('REVOKE ALL ON %I FROM outrider_api', one.name);
   END LOOP;
 END
