@@ -8,7 +8,7 @@ import type { Condition, TracedPart } from '../rules/condition.ts'
 import { fieldOf } from '../rules/field-table.ts'
 import type { RuleDocument } from '../rules/rule-document.ts'
 import type { RuleRun, RuleTrace } from '../rules/rule-set.ts'
-import { onlyRules, type ReplayOptions, runTopic } from './replay.ts'
+import { onlyRules, type PartitionRange, type PartitionsRun, partitionsInTurn } from './replay.ts'
 import { trialPipeline } from './rule-trial.ts'
 
 export interface ExplainedCondition {
@@ -59,7 +59,10 @@ interface Moment {
 }
 
 export async function explain(
-  options: Pick<ReplayOptions, 'topic' | 'database' | 'store' | 'references' | 'progress'>,
+  options: Omit<PartitionsRun, 'pipeline' | 'partitions'> & {
+    readonly partitions: (pipeline: string) => Promise<readonly PartitionRange[]>
+    readonly progress: (events: number, ofEvents: number) => void
+  },
   request: ExplainRequest,
 ): Promise<Explanation | undefined> {
   let moment: Moment | null = null
@@ -83,7 +86,9 @@ export async function explain(
     trace,
   )
   if (pipeline === undefined) return undefined
-  await runTopic({ ...options, pipeline: onlyRules(pipeline) }, () => undefined)
+  const partitions = await options.partitions(pipeline.name)
+  const run = partitionsInTurn({ ...options, pipeline: onlyRules(pipeline), partitions })
+  await run(() => undefined, options.progress)
   return explanationOf(request, moment)
 }
 

@@ -7,10 +7,18 @@ import { connectDatabase } from '../adapters/postgres/database.ts'
 import { createReferenceStore } from '../adapters/postgres/reference-store.ts'
 import { assert } from '../kernel/errors.ts'
 import type { EpochMs } from '../kernel/time.ts'
+import type { Alert } from '../ports/alert.ts'
 import type { RuleDocument } from '../rules/rule-document.ts'
 import { type ExplainRequest, type Explanation, explain } from './explain.ts'
-import { onlyRules, type ReplayReport, replay } from './replay.ts'
-import { trialPipeline } from './rule-trial.ts'
+import {
+  onlyRules,
+  type PartitionRange,
+  partitionsInTurn,
+  partitionsOf,
+  type ReplayReport,
+  replay,
+} from './replay.ts'
+import { recordedPipeline, trialPipeline } from './rule-trial.ts'
 
 export interface HistoryWork {
   readonly database: DatabaseAddress
@@ -25,11 +33,20 @@ export interface HistoryWork {
         readonly toMs: EpochMs
       }
     | ({ readonly kind: 'explain' } & ExplainRequest)
+    | {
+        readonly kind: 'run'
+        /** Topic by our name. */
+        readonly declared: string
+        /** Rules to try; null for those in force. */
+        readonly documents: readonly RuleDocument[] | null
+        readonly partitions: readonly PartitionRange[]
+      }
 }
 
 export type HistoryMessage =
   | { readonly type: 'progress'; readonly events: number; readonly ofEvents: number }
   | { readonly type: 'replayed'; readonly report: ReplayReport }
+  | { readonly type: 'ran'; readonly events: number; readonly alerts: readonly Alert[] }
   | { readonly type: 'explained'; readonly explanation: Explanation | undefined }
 
 /** Progress is told in steps of so many events. */
@@ -59,7 +76,19 @@ async function run(
   }
   try {
     if (work.kind === 'explain') {
-      say({ type: 'explained', explanation: await explain(options, work) })
+      const partitions = (pipeline: string) => partitionsOf(database, pipeline)
+      say({ type: 'explained', explanation: await explain({ ...options, partitions }, work) })
+      return
+    }
+    if (work.kind === 'run') {
+      const { declared, documents, partitions } = work
+      const pipeline =
+        documents === null ? recordedPipeline(declared) : trialPipeline(declared, documents)
+      assert(pipeline !== undefined, `There is no topic ${declared}.`)
+      const alerts = new Map<string, Alert>()
+      const run = partitionsInTurn({ ...options, pipeline: onlyRules(pipeline), partitions })
+      const events = await run((alert) => alerts.set(alert.id, alert), options.progress)
+      say({ type: 'ran', events, alerts: [...alerts.values()] })
       return
     }
     const { document, tenantId, fromMs, toMs } = work
@@ -67,7 +96,9 @@ async function run(
     assert(pipeline !== undefined, `There is no topic ${document.topic}.`)
     const rules = [document.name]
     const tried = onlyRules(pipeline)
-    const report = await replay({ ...options, pipeline: tried, rules, tenantId, fromMs, toMs })
+    const partitions = await partitionsOf(database, tried.name)
+    const run = partitionsInTurn({ ...options, pipeline: tried, partitions })
+    const report = await replay({ ...options, run, rules, tenantId, fromMs, toMs })
     say({ type: 'replayed', report })
   } finally {
     await store.close()

@@ -21,6 +21,8 @@ import type { Settings } from './settings.ts'
 
 export interface Inspection {
   readonly clock: Clock
+  /** Where threads of a command find the database. */
+  readonly address: DatabaseAddress
   readonly database: PostgresDatabase
   readonly store: CheckpointStore
   readonly references: ReferenceStore
@@ -54,6 +56,7 @@ export async function openInspection(settings: Settings, logger: Logger): Promis
     closers.push(() => log.close())
     return {
       clock,
+      address,
       database,
       store,
       references: createReferenceStore(database),

@@ -15,7 +15,7 @@ import {
 } from './alert-difference.ts'
 
 export interface ReplayOptions {
-  readonly pipeline: AnyPipeline
+  readonly run: HistoryRun
   /** Topic as the log calls it. */
   readonly topic: string
   readonly fromMs: EpochMs
@@ -25,9 +25,7 @@ export interface ReplayOptions {
   /** Alerts of this tenant only; null: of all. */
   readonly tenantId: string | null
   readonly database: Database
-  readonly store: CheckpointStore
-  readonly references: ReferenceStore
-  readonly progress?: (events: number, ofEvents: number) => void
+  readonly progress: (events: number, ofEvents: number) => void
 }
 
 export interface ReplayReport extends AlertDifference {
@@ -37,7 +35,7 @@ export interface ReplayReport extends AlertDifference {
 
 export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   const replayed = new Map<string, Alert>()
-  const events = await runTopic(options, (alert) => replayed.set(alert.id, alert))
+  const events = await options.run((alert) => replayed.set(alert.id, alert), options.progress)
   const within = [...replayed.values()].filter(
     ({ startsAtMs, rule, tenantId }) =>
       (options.tenantId === null || tenantId === options.tenantId) &&
@@ -51,31 +49,55 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
   return { topic: options.topic, events, ...differenceOf(recorded, kept.map(shown)) }
 }
 
-/** Runs all partitions, from the first event to the last that is committed; returns how many there were. */
-export async function runTopic(
-  options: Pick<
-    ReplayOptions,
-    'pipeline' | 'topic' | 'database' | 'store' | 'references' | 'progress'
-  >,
+/** One partition up to where its task has committed. */
+export interface PartitionRange {
+  readonly partition: number
+  readonly toOffset: number
+}
+
+/** Runs history, tells every alert and each change of it; resolves with the number of events. */
+export type HistoryRun = (
   onAlert: (alert: Alert) => void,
-): Promise<number> {
-  const { database, pipeline } = options
-  const tasks = await database.query(
+  onProgress: (events: number, ofEvents: number) => void,
+) => Promise<number>
+
+export async function partitionsOf(
+  database: Database,
+  pipeline: string,
+): Promise<readonly PartitionRange[]> {
+  const rows = await database.query(
     'SELECT log_partition, next_offset FROM task WHERE pipeline = $1 ORDER BY log_partition',
-    [pipeline.name],
+    [pipeline],
   )
-  const ofEvents = tasks.reduce((sum, row) => sum + Number(row.next_offset), 0)
-  let events = 0
-  for (const row of tasks) {
-    const partition = Number(row.log_partition)
-    const toOffset = Number(row.next_offset)
-    for await (const step of runHistory({ ...options, partition, toOffset })) {
-      for (const alert of step.alerts) onAlert(alert)
-      events += step.events
-      options.progress?.(events, ofEvents)
+  return rows.map((row) => ({
+    partition: Number(row.log_partition),
+    toOffset: Number(row.next_offset),
+  }))
+}
+
+export interface PartitionsRun {
+  readonly pipeline: AnyPipeline
+  /** Topic as the log calls it. */
+  readonly topic: string
+  readonly partitions: readonly PartitionRange[]
+  readonly store: CheckpointStore
+  readonly references: ReferenceStore
+}
+
+/** The partitions one after the other, from the first event on, in this thread. */
+export function partitionsInTurn(run: PartitionsRun): HistoryRun {
+  return async (onAlert, onProgress) => {
+    const ofEvents = run.partitions.reduce((sum, { toOffset }) => sum + toOffset, 0)
+    let events = 0
+    for (const range of run.partitions) {
+      for await (const step of runHistory({ ...run, ...range })) {
+        for (const alert of step.alerts) onAlert(alert)
+        events += step.events
+        onProgress(events, ofEvents)
+      }
     }
+    return events
   }
-  return events
 }
 
 /** The pipeline without what only the running program needs: windows and views. */

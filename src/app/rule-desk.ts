@@ -1,12 +1,11 @@
 // What the API does with rules: shows, checks, writes them, and runs them over history in a thread beside.
 
-import { Worker } from 'node:worker_threads'
 import type { CheckedRule, RuleDesk, RuleListing, TrialProblem } from '../api/rule-desk.ts'
-import { PlatformError } from '../kernel/errors.ts'
 import { failed, ok, type Result } from '../kernel/result.ts'
 import { toIso } from '../kernel/time.ts'
 import type { RuleDocument } from '../rules/rule-document.ts'
 import type { LocatedProblem } from '../rules/rule-file.ts'
+import { inHistoryThread } from './history-threads.ts'
 import type { HistoryMessage, HistoryWork } from './history-worker.ts'
 import type { Platform } from './platform.ts'
 import { BUILT_IN, type RuleBook, type RuleInForce, WRITTEN } from './rule-book.ts'
@@ -47,7 +46,7 @@ export function createRuleDesk({ settings, address }: Platform, book: RuleBook):
     trials++
     try {
       const topic = topicName(settings, document.topic)
-      return ok(await inThread({ database: address, topic, work }, onProgress, signal))
+      return ok(await inHistoryThread({ database: address, topic, work }, onProgress, signal))
     } finally {
       trials--
     }
@@ -104,30 +103,6 @@ function failedCases({ cases, document }: CheckedRule): readonly LocatedProblem[
       message: `case "${name}": ${problem}`,
     })),
   )
-}
-
-function inThread(
-  work: HistoryWork,
-  onProgress: (events: number, ofEvents: number) => void,
-  signal: AbortSignal,
-): Promise<HistoryMessage> {
-  const worker = new Worker(new URL('./history-worker.ts', import.meta.url), {
-    workerData: work,
-    name: 'history',
-  })
-  const stop = (): void => void worker.terminate()
-  signal.addEventListener('abort', stop, { once: true })
-  return new Promise<HistoryMessage>((resolve, reject) => {
-    worker.on('message', (message: HistoryMessage) => {
-      if (message.type === 'progress') onProgress(message.events, message.ofEvents)
-      else resolve(message)
-    })
-    worker.once('error', reject)
-    worker.once('exit', () => {
-      const error = `The run over ${work.topic} ended before it had a result.`
-      reject(new PlatformError('server-failed', error, { retry: 'later' }))
-    })
-  }).finally(() => signal.removeEventListener('abort', stop))
 }
 
 function listingOf(rule: RuleInForce): RuleListing {

@@ -4,7 +4,7 @@ import { type CaseOutcome, runCase } from '../rules/cases.ts'
 import type { RuleCase, RuleDocument } from '../rules/rule-document.ts'
 import { definitionOf } from '../rules/rule-document.ts'
 import type { RuleTrace } from '../rules/rule-set.ts'
-import { type RuleTopic, triedRules } from '../rules/rule-source.ts'
+import { type RuleTopic, recordedRules, triedRules } from '../rules/rule-source.ts'
 import type { AnyPipeline } from '../streams/pipeline.ts'
 import { allDomains } from './topics.ts'
 
@@ -21,6 +21,13 @@ export function trialPipeline(
       .map((document) => definitionOf(document, { version: 1, entityType: topic.entityType }))
   return domain
     ?.pipelinesWith((topic) => triedRules(topic, definitionsFor(topic), trace))
+    .find(({ topic }) => topic.name === topicName)
+}
+
+/** The pipeline of a topic with the rules that were in force, for the sake of their alerts alone. */
+export function recordedPipeline(topicName: string): AnyPipeline | undefined {
+  return allDomains
+    .flatMap((domain) => domain.pipelinesWith(recordedRules))
     .find(({ topic }) => topic.name === topicName)
 }
 

@@ -3,11 +3,8 @@
 
 import { type EpochMs, toIso } from '../kernel/time.ts'
 import type { Alert } from '../ports/alert.ts'
-import type { CheckpointStore } from '../ports/checkpoint-store.ts'
 import type { Database, SqlRow } from '../ports/database.ts'
-import type { ReferenceStore } from '../ports/reference-source.ts'
-import type { AnyPipeline } from '../streams/pipeline.ts'
-import { onlyRules, runTopic } from './replay.ts'
+import type { HistoryRun } from './replay.ts'
 
 export const MAX_LISTED_DIFFERENCES = 20
 
@@ -25,16 +22,14 @@ export interface AlertAudit {
 }
 
 export interface VerifyAlertsOptions {
-  readonly pipeline: AnyPipeline
+  readonly run: HistoryRun
   /** Topic as the log calls it. */
   readonly topic: string
   readonly database: Database
-  readonly store: CheckpointStore
-  readonly references: ReferenceStore
   /** A program is running: what it records meanwhile is news, no fault. */
   readonly beside: boolean
   readonly nowMs: EpochMs
-  readonly progress?: (events: number, ofEvents: number) => void
+  readonly progress: (events: number, ofEvents: number) => void
 }
 
 /** What the passing of time decides is recorded a little later than it is dated. */
@@ -43,8 +38,7 @@ const NEWS_GRACE_MS = 10_000
 export async function verifyAlerts(options: VerifyAlertsOptions): Promise<AlertAudit> {
   const { topic } = options
   const expected = new Map<string, Alert>()
-  const pipeline = onlyRules(options.pipeline)
-  const events = await runTopic({ ...options, pipeline }, (alert) => expected.set(alert.id, alert))
+  const events = await options.run((alert) => expected.set(alert.id, alert), options.progress)
   const examples: { id: string; problem: string }[] = []
   const say = (id: string, problem: string): void => {
     if (examples.length < MAX_LISTED_DIFFERENCES) examples.push({ id, problem })

@@ -94,6 +94,11 @@ export function liveRules(topic: RuleTopic): RuleSource {
   }
 }
 
+/** The same over history, where alerts are all that is wanted. */
+export function recordedRules(topic: RuleTopic): RuleSource {
+  return { ...liveRules(topic), scope: { ...EVERYTHING, alertsOnly: true } }
+}
+
 export function fixedRules(topic: RuleTopic, definitions: readonly RuleDefinition[]): RuleSource {
   const set = new RuleSet(definitions, topic.vocabulary).checked()
   return { ...fixedSource(set), scope: EVERYTHING }

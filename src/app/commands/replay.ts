@@ -5,7 +5,6 @@ import type { Command } from 'commander'
 import { type EpochMs, parseInstant } from '../../kernel/time.ts'
 import type { RuleDocument } from '../../rules/rule-document.ts'
 import { problemText, readRuleFile } from '../../rules/rule-file.ts'
-import type { AnyPipeline } from '../../streams/pipeline.ts'
 import type { ReplayedAlert } from '../alert-difference.ts'
 import {
   carryOut,
@@ -15,8 +14,9 @@ import {
   table,
   UsageError,
 } from '../command-line.ts'
+import { topicInThreads } from '../history-threads.ts'
 import { openInspection } from '../inspection.ts'
-import { onlyRules, type ReplayReport, replay } from '../replay.ts'
+import { type ReplayReport, replay } from '../replay.ts'
 import { trialPipeline } from '../rule-trial.ts'
 import { allPipelines, eventTopics, ruleTopics, topicName } from '../topics.ts'
 
@@ -45,19 +45,20 @@ export function registerReplay(program: Command): void {
 }
 
 async function run(flags: ReplayFlags): Promise<number> {
-  const { pipeline, rules } = await trialOf(flags)
+  const trial = await trialOf(flags)
   const fromMs = instant('--from', flags.from, 0)
   const toMs = instant('--to', flags.to, Date.UTC(9999, 0))
   const settings = await commandSettings({ DATA_DIR: flags.dataDir })
+  const topic = topicName(settings, flags.topic)
   const inspection = await openInspection(settings, commandLogger())
   try {
     const startedMs = inspection.clock.monotonicMs()
     const report = await replay({
       ...inspection,
-      pipeline,
-      rules,
+      run: topicInThreads({ ...inspection, ...trial, declared: flags.topic, topic }),
+      rules: trial.rules,
       tenantId: null,
-      topic: topicName(settings, flags.topic),
+      topic,
       fromMs,
       toMs,
       progress: (events, of) => {
@@ -79,7 +80,10 @@ async function run(flags: ReplayFlags): Promise<number> {
 }
 
 interface Trial {
-  readonly pipeline: AnyPipeline
+  /** Its name. */
+  readonly pipeline: string
+  /** Rules to run; null for those in force. */
+  readonly documents: readonly RuleDocument[] | null
   /** Names of the rules that are tried; null where those in force are run again. */
   readonly rules: readonly string[] | null
 }
@@ -92,11 +96,13 @@ async function trialOf(flags: ReplayFlags): Promise<Trial> {
       `there is no topic "${topic}"; there are ${[...eventTopics.keys()].join(', ')}.`,
     )
   }
-  if (flags.rules === undefined) return { pipeline: onlyRules(present), rules: null }
+  const pipeline = present.name
+  if (flags.rules === undefined) return { pipeline, documents: null, rules: null }
   const { documents, names } = await rulesFrom(flags.rules, topic)
-  const pipeline = trialPipeline(topic, documents)
-  if (pipeline === undefined) throw new UsageError(`no rules look at "${topic}".`)
-  return { pipeline: onlyRules(pipeline), rules: names }
+  if (trialPipeline(topic, documents) === undefined) {
+    throw new UsageError(`no rules look at "${topic}".`)
+  }
+  return { pipeline, documents, rules: names }
 }
 
 async function rulesFrom(

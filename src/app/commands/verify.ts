@@ -2,6 +2,7 @@
 
 import type { Command } from 'commander'
 import { carryOut, commandLogger, commandSettings, DONE, FAILED, table } from '../command-line.ts'
+import { topicInThreads } from '../history-threads.ts'
 import { type Inspection, openInspection } from '../inspection.ts'
 import type { Settings } from '../settings.ts'
 import { allPipelines, topicName } from '../topics.ts'
@@ -68,7 +69,13 @@ async function verifyRecordedAlerts(
     audits.push(
       await verifyAlerts({
         ...inspection,
-        pipeline,
+        run: topicInThreads({
+          ...inspection,
+          declared: pipeline.topic.name,
+          topic,
+          pipeline: pipeline.name,
+          documents: null,
+        }),
         topic,
         nowMs: inspection.clock.nowMs(),
         progress: (events, of) => {
