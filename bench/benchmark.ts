@@ -15,6 +15,7 @@ import {
   QUICK,
   ratesOfBacklog,
   ratesOfDoor,
+  timesOfAnswers,
   timeToRecover,
 } from './parts.ts'
 import { type BenchReport, type Figure, verdictOf } from './report.ts'
@@ -81,6 +82,7 @@ async function measureEmbedded(findings: Findings, part: Part): Promise<void> {
   await part('door', () => ratesOfDoor(findings, copyRate))
   await part('fleets', () => costOfFleets(findings))
   await part('vehicles', () => costOfJudging(findings))
+  await part('answers', () => timesOfAnswers(findings))
   await part('rules', () => costOfRules(findings))
   await part('kill', () => timeToRecover(findings))
 }

@@ -12,6 +12,7 @@ import { type Program, runCommand, startProgram } from './program.ts'
 import type { Figure, Goal } from './report.ts'
 import { measureRuleCost } from './rule-cost.ts'
 import { median, percentile } from './samples.ts'
+import { fillTrips, fillWindows, timeAnswers, WINDOW_QUESTIONS } from './stored-answers.ts'
 import { vehicleCosts } from './vehicle-costs.ts'
 
 export interface Plan {
@@ -21,6 +22,7 @@ export interface Plan {
   readonly alertSeconds: number
   readonly scaleEvents: number
   readonly kills: number
+  readonly trips: number
 }
 
 export const FULL: Plan = {
@@ -30,6 +32,7 @@ export const FULL: Plan = {
   alertSeconds: 8,
   scaleEvents: 1_200_000,
   kills: 3,
+  trips: 1_000_000,
 }
 export const QUICK: Plan = {
   copies: 1,
@@ -38,6 +41,7 @@ export const QUICK: Plan = {
   alertSeconds: 2,
   scaleEvents: 400_000,
   kills: 1,
+  trips: 100_000,
 }
 
 const TRIED_RULE = {
@@ -359,4 +363,27 @@ export async function costOfJudging({ plan, say, add }: Findings): Promise<void>
     unit: '',
     goal: AT_LEAST(0.8),
   })
+}
+
+/** A day of sliding windows, and the sums of very many trips, asked for over HTTP. */
+export async function timesOfAnswers({ plan, folder, say, add }: Findings): Promise<void> {
+  const dataDir = join(folder, 'answers')
+  const program = await startProgram({ dataDir })
+  say('filling a day of windows')
+  await fillWindows(dataDir)
+  const trips = plan.trips.toLocaleString('en')
+  say(`filling ${trips} trips`)
+  await fillTrips(dataDir, plan.trips)
+  const time = async (id: string, label: string, path: string, bar: number): Promise<void> => {
+    const { p50Ms, p95Ms } = await timeAnswers(program.url, path)
+    add({ id: `${id}.p50`, label: `${label}, p50`, value: p50Ms, unit: 'ms', goal: AT_MOST(bar) })
+    add({ id: `${id}.p95`, label: '  p95', value: p95Ms, unit: 'ms' })
+  }
+  say('asking for windows and sums')
+  const { quarterHours, page } = WINDOW_QUESTIONS
+  await time('windows.day', 'windows of 24 h at 10,000 vehicles, by quarters', quarterHours, 50)
+  await time('windows.page', 'windows of 24 h by minutes, a page of 1,000', page, 50)
+  await time('trips.summary', `summary of ${trips} trips`, '/trips/summary', 20)
+  await program.stop()
+  rmSync(dataDir, { recursive: true, force: true })
 }

@@ -9,7 +9,7 @@ import { createMemoryViews } from '../adapters/views/memory-views.ts'
 import { vehicleTelemetry } from '../domains/vehicles/events.ts'
 import { UNKNOWN_VEHICLE } from '../domains/vehicles/reference.ts'
 import { vehicleDocument } from '../domains/vehicles/views.ts'
-import { MINUTE_MS } from '../kernel/time.ts'
+import { DAY_MS, MINUTE_MS } from '../kernel/time.ts'
 import type { WindowResult } from '../ports/checkpoint-store.ts'
 import { openWindowEntries } from '../streams/open-windows.ts'
 
@@ -66,15 +66,24 @@ async function open(t: Parameters<typeof testPostgres>[0]) {
     get,
     async record(partition: number, parts: readonly Part[]) {
       const task = { pipeline: 'vehicles', partition }
-      const { epoch } = await store.claim(task)
+      const { epoch, nextOffset: fromOffset } = await store.claim(task)
       await store.commit({
-        ...{ task, epoch, fromOffset: 0, toOffset: 1, watermarkMs: T0, archive: [], alerts: [] },
+        ...{
+          task,
+          epoch,
+          fromOffset,
+          toOffset: fromOffset + 1,
+          watermarkMs: T0,
+          archive: [],
+          alerts: [],
+        },
         ...{ untold: [], deadLetters: [], outbox: [], rows: [], journal: [], bytes: 0 },
         windows: parts.map(windowOf),
       })
     },
     async windows(query: string) {
-      const { status, body } = await get(`/vehicles/windows?from=${T0}&${query}`)
+      const from = query.includes('from=') ? '' : `from=${T0}&`
+      const { status, body } = await get(`/vehicles/windows?${from}${query}`)
       equal(status, 200, JSON.stringify(body))
       return body.items.map((item: Record<string, unknown>) => [
         (Date.parse(String(item.windowStart)) - T0) / MINUTE_MS,
@@ -152,6 +161,31 @@ test('open windows are in the answer while they fill, and give way to the record
   deepEqual(await windows(TO), [[0, 'Corolla', 10, 60, 2, { red: 2 }, 1, true], open20])
   await record(0, [{ minute: 0, maxSpeedKmh: 66, revision: 2 }])
   deepEqual(await windows(TO), [[0, 'Corolla', 10, 66, 2, { red: 2 }, 2, true], open20])
+})
+
+test('what was read before is read again once a late event changes it, and only then', async (t) => {
+  const { record, windows, get } = await open(t)
+  await record(0, [{ minute: 0 }, { minute: 90, maxSpeedKmh: 40 }])
+  const day = `to=${T0 + DAY_MS}`
+  const before = [
+    [0, 'Corolla', 10, 50, 2, { red: 2 }, 1, true],
+    [90, 'Corolla', 10, 40, 2, { red: 2 }, 1, true],
+  ]
+  deepEqual(await windows(day), before)
+  deepEqual(await windows(day), before)
+  await record(0, [{ minute: 90, maxSpeedKmh: 44, revision: 2 }])
+  await record(1, [{ minute: 91, model: 'Polo' }])
+  deepEqual(await windows(day), [
+    before[0],
+    [90, 'Corolla', 10, 44, 2, { red: 2 }, 2, true],
+    [91, 'Polo', 10, 50, 2, { red: 2 }, 1, true],
+  ])
+  // From the middle of an hour, and in other steps, what is kept of the hour is not in the way.
+  deepEqual(await windows(`from=${T0 + 91 * MINUTE_MS}&${day}`), [
+    [91, 'Polo', 10, 50, 2, { red: 2 }, 1, true],
+  ])
+  equal((await windows(`${day}&slide=15m`)).length, 2)
+  equal((await get(`/vehicles/windows?from=${T0}&${day}&limit=2`)).body.items.length, 2)
 })
 
 test('a size that is not computed is refused with those that are', async (t) => {

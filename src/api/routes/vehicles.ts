@@ -7,11 +7,11 @@ import {
   type TelemetryScope,
   telemetryInOrder,
   type WindowPart,
-  windowParts,
 } from '../../domains/vehicles/queries.ts'
 import { vehicleSeriesBuilder } from '../../domains/vehicles/series.ts'
 import { VEHICLE_VIEW } from '../../domains/vehicles/views.ts'
-import { type WindowFigures, windowFigures } from '../../domains/vehicles/window-figures.ts'
+import type { WindowFigures } from '../../domains/vehicles/window-figures.ts'
+import { windowHistory } from '../../domains/vehicles/window-history.ts'
 import { DAY_MS, type DurationMs, HOUR_MS, MINUTE_MS, SECOND_MS, toIso } from '../../kernel/time.ts'
 import { OPEN_WINDOWS_VIEW, openWindowsOf } from '../../streams/open-windows.ts'
 import { principalOf } from '../access.ts'
@@ -125,6 +125,7 @@ type IdParameter = Static<typeof idParameter>
 
 export function vehicleRoutes(app: FastifyInstance, { options, heavyReads }: ApiContext): void {
   const { clock, database, views } = options
+  const history = windowHistory(database)
 
   app.get<{ Querystring: Static<typeof listQuery> }>(
     '/vehicles',
@@ -175,23 +176,13 @@ export function vehicleRoutes(app: FastifyInstance, { options, heavyReads }: Api
       }
       const { tenantId } = principalOf(request)
       const tag = `windows/${window.name}/${window.everyMs}/${order}`
-      const scope = { tenantId, window: window.name, fromMs, toMs, everyMs: window.everyMs, order }
-      const after = cursor === undefined ? undefined : afterOf(tag, cursor)
-      const recorded = await windowParts(database, { ...scope, after, limit: limit + 1 })
-      const live = await liveParts(tenantId, window.name)
-      const wanted = live.filter(
-        ({ startMs, group }) =>
-          startMs >= fromMs &&
-          startMs < toMs &&
-          startMs % window.everyMs === 0 &&
-          (after === undefined || isBeyond({ startMs, group }, after, order)),
-      )
-      const sign = order === 'asc' ? 1 : -1
-      const figures = [...windowFigures([...recorded, ...wanted])].sort(
-        (a, b) =>
-          sign *
-          (a.windowStartMs - b.windowStartMs ||
-            (a.model < b.model ? -1 : a.model > b.model ? 1 : 0)),
+      const figures = await history.first(
+        {
+          ...{ tenantId, window: window.name, fromMs, toMs, everyMs: window.everyMs, order },
+          after: cursor === undefined ? undefined : afterOf(tag, cursor),
+          limit: limit + 1,
+        },
+        await liveParts(tenantId, window.name),
       )
       const page = pageOf(figures, limit, (last) =>
         encodeCursor(tag, [last.windowStartMs, last.model]),
@@ -323,18 +314,6 @@ function minutesText(spanMs: DurationMs): string {
 function afterOf(tag: string, cursor: string) {
   const [startMs = 0, group = ''] = decodeCursor(tag, ['number', 'string'], cursor)
   return { startMs: Number(startMs), group: String(group) }
-}
-
-interface WindowPlace {
-  readonly startMs: number
-  readonly group: string
-}
-
-function isBeyond(place: WindowPlace, after: WindowPlace, order: 'asc' | 'desc'): boolean {
-  const later =
-    place.startMs === after.startMs ? place.group > after.group : place.startMs > after.startMs
-  const same = place.startMs === after.startMs && place.group === after.group
-  return !same && (order === 'asc' ? later : !later)
 }
 
 function windowDocument(figures: WindowFigures) {

@@ -1,6 +1,6 @@
 // What the API asks of Postgres about vehicles: their telemetry in order, and windows put together.
 
-import type { EpochMs } from '../../kernel/time.ts'
+import { type EpochMs, SECOND_MS, toIso } from '../../kernel/time.ts'
 import type { Database, SqlRow } from '../../ports/database.ts'
 
 /** Rows of one batch: few enough that taking them never holds up the live feed. */
@@ -52,16 +52,6 @@ export interface WindowScope {
   readonly tenantId: string
   /** Name of the windows as the pipeline declares them. */
   readonly window: string
-  /** Windows that begin in `[fromMs, toMs)`. */
-  readonly fromMs: EpochMs
-  readonly toMs: EpochMs
-  /** Only those that begin at whole multiples of this. */
-  readonly everyMs: number
-  /** After this window and group, in the order asked for. */
-  readonly after: { readonly startMs: EpochMs; readonly group: string } | undefined
-  readonly order: 'asc' | 'desc'
-  /** Windows of one group each. */
-  readonly limit: number
 }
 
 /** One partition's and era's part of a window of one group. */
@@ -77,44 +67,38 @@ export interface WindowPart {
   readonly final: boolean
 }
 
-/**
- * Parts of the first `limit` windows. Only the beginnings that are asked for are looked up, so that a coarse
- * slide over a long range reads little.
- */
+/** Parts of the windows that begin at these instants, in no order. */
 export async function windowParts(
   database: Database,
-  scope: WindowScope,
+  { tenantId, window }: WindowScope,
+  startsMs: readonly EpochMs[],
 ): Promise<readonly WindowPart[]> {
-  const { tenantId, window, fromMs, toMs, everyMs, after, order, limit } = scope
-  const comparison = order === 'asc' ? '>' : '<'
   const rows = await database.query(
-    `with starts as (
-       select at from generate_series($3::timestamptz, $4::timestamptz, $5 * interval '1 ms') as at
-     ), groups as (
-       select window_start, group_key
-       from starts join window_kpi on window_start = at
-       where window_name = $1 and tenant_id = $2
-         and ($6::timestamptz is null or (window_start, group_key) ${comparison} ($6, $7))
-       group by window_start, group_key
-       order by window_start ${order}, group_key ${order}
-       limit $8
-     )
-     select log_partition, era, window_start, window_end, group_key, values, keys_hash, revision, final
-     from groups join window_kpi using (window_start, group_key)
-     where window_name = $1 and tenant_id = $2
-     order by window_start ${order}, group_key ${order}, log_partition, era`,
-    [
-      window,
-      tenantId,
-      new Date(Math.ceil(fromMs / everyMs) * everyMs),
-      new Date(toMs - 1),
-      everyMs,
-      after === undefined ? null : new Date(after.startMs),
-      after?.group ?? null,
-      limit,
-    ],
+    `select log_partition, era, extract(epoch from window_start)::float8 as start_s,
+       extract(epoch from window_end)::float8 as end_s, group_key, values, keys_hash::float8, revision, final
+     from unnest($3::timestamptz[]) as at cross join lateral (
+       select * from window_kpi where window_name = $1 and tenant_id = $2 and window_start = at offset 0
+     ) as part`,
+    [window, tenantId, startsMs.map(toIso)],
   )
   return rows.map(partOf)
+}
+
+/** How often windows that begin in each hour were recorded or amended, by the hour; without those of which none is. */
+export async function windowChanges(
+  database: Database,
+  { tenantId, window }: WindowScope,
+  range: { readonly fromMs: EpochMs; readonly toMs: EpochMs },
+): Promise<ReadonlyMap<EpochMs, number>> {
+  const rows = await database.query(
+    `select extract(epoch from span_start)::float8 as span_s, sum(changes)::float8 as changes
+     from window_change
+     where window_name = $1 and tenant_id = $2 and span_start > $3::timestamptz - interval '1 hour'
+       and span_start < $4
+     group by span_start`,
+    [window, tenantId, new Date(range.fromMs), new Date(range.toMs)],
+  )
+  return new Map(rows.map((row) => [Number(row.span_s) * SECOND_MS, Number(row.changes)]))
 }
 
 function partOf(row: SqlRow): WindowPart {
@@ -122,17 +106,18 @@ function partOf(row: SqlRow): WindowPart {
   return {
     partition: Number(row.log_partition),
     era: Number(row.era),
-    startMs: epochMsOf(row.window_start),
-    endMs: epochMsOf(row.window_end),
+    startMs: Math.round(Number(row.start_s) * SECOND_MS),
+    endMs: Math.round(Number(row.end_s) * SECOND_MS),
     group: String(row.group_key),
-    values:
-      typeof values === 'object' && values !== null
-        ? Object.fromEntries(Object.entries(values))
-        : {},
+    values: isValues(values) ? values : {},
     keysHash: numberOf(row.keys_hash),
     revision: Number(row.revision),
     final: row.final === true,
   }
+}
+
+function isValues(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null
 }
 
 function epochMsOf(value: unknown): EpochMs {
