@@ -14,6 +14,7 @@ import {
   repeatedAfterMs,
 } from '../faults.ts'
 import { type HeldLine, HeldLines } from '../held-lines.ts'
+import { MAX_PLATES } from '../plates.ts'
 import type {
   SimulatedBatch,
   SimulatedFleet,
@@ -24,7 +25,6 @@ import { type truckReadingSchema, truckReadings } from './events.ts'
 import { broken } from './world/faults.ts'
 import { assemble } from './world/fleet.ts'
 import type { Actor } from './world/opening-scene.ts'
-import { MAX_PLATES } from './world/plates.ts'
 import { ReadingWriter } from './world/reading-writer.ts'
 import { MAX_KEPT_LINES, planLoss } from './world/tracker.ts'
 import { stepTruck } from './world/truck.ts'

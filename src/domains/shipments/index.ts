@@ -3,9 +3,11 @@
 import type { Domain } from '../domain.ts'
 import { shipmentsPipeline, shipmentsPipelineWith } from './pipeline.ts'
 import { shipmentRules } from './rules.ts'
+import { shipmentFleet } from './simulate.ts'
 import { warehousesPipeline, warehousesPipelineWith } from './warehouses/pipeline.ts'
 import { checkReorderPoints, REORDER_TABLE } from './warehouses/reorder-points.ts'
 import { warehouseRules } from './warehouses/rules.ts'
+import { warehouseFleet } from './warehouses/simulate.ts'
 
 export const shipmentsDomain: Domain = {
   name: 'shipments',
@@ -16,5 +18,5 @@ export const shipmentsDomain: Domain = {
     warehousesPipelineWith(rules(warehouseRules)),
   ],
   referenceTables: [{ name: REORDER_TABLE, check: checkReorderPoints }],
-  fleets: [],
+  fleets: [shipmentFleet, warehouseFleet],
 }
