@@ -49,9 +49,9 @@ export function simulateShipments(options: SimulationOptions): Simulation {
     const dice = diceFrom(random)
     const parcel = beginParcel({ dice, number, shipments: 0 }, startMs, about)
     // Most are on their way already when the simulation begins.
-    parcel.next = Math.floor(dice.next() * parcel.story.steps.length * 0.9)
-    parcel.beganMs = startMs - (parcel.next + dice.next()) * intervalMs
-    parcel.waits = 0
+    const passed = Math.floor(dice.next() * parcel.story.steps.length * 0.9)
+    parcel.beganMs = startMs - (passed + dice.next()) * intervalMs
+    parcel.story = continued(parcel.story, passed)
     return {
       report(atMs, eventId) {
         if (parcel.waits > 0) {
@@ -72,6 +72,18 @@ export function simulateShipments(options: SimulationOptions): Simulation {
     }
   })
   return new ActorSimulation(actors, spoils, options)
+}
+
+/** The story from its `passed`th step on: what happened last is told first, and then the plan. */
+function continued(story: Story, passed: number): Story {
+  const { steps } = story
+  const at = steps.findLastIndex(({ timing }, index) => timing === 'actual' && index <= passed)
+  const [first, ...others] = steps.slice(Math.max(0, at))
+  if (at <= 0 || first === undefined) return story
+  const plan = steps
+    .slice(0, at)
+    .filter(({ timing, type }) => timing === 'planned' && type === 'delivered')
+  return { ...story, steps: [{ ...first, waits: 0 }, ...plan, ...others] }
 }
 
 function waitsAfter({ dice, next, story }: Parcel): number {

@@ -61,7 +61,8 @@ function newDock(dice: Dice, number: number): Dock {
     sku: skuOf(merchant, good) + (again === 0 ? '' : `-${again}`),
     bin: `${'ABCDEF'[Math.floor(dice.next() * 6)]}-${String(1 + Math.floor(dice.next() * 40)).padStart(2, '0')}`,
     onHand: 0,
-    due: [],
+    // What is there on the first day is counted.
+    due: [{ type: 'counted', quantity: Math.floor(dice.between(30, 220)) }],
   })
   const [first, ...others] = merchant.goods
   return { dice, hub, merchant, shelves: [shelf(first), ...others.map(shelf)] }

@@ -475,3 +475,139 @@ export interface DriverBehaviour {
   /** 100 is best. */
   readonly score: number | null
 }
+
+export type ShipmentStatus =
+  | 'Pending'
+  | 'InfoReceived'
+  | 'InTransit'
+  | 'OutForDelivery'
+  | 'AttemptFail'
+  | 'AvailableForPickup'
+  | 'Delivered'
+  | 'Exception'
+  | 'Expired'
+export type PromiseState = 'none' | 'on-track' | 'at-risk' | 'late' | 'kept'
+
+export interface Shipment {
+  readonly shipmentId: string
+  readonly merchantId: string
+  readonly status: ShipmentStatus
+  readonly statusSince: Iso | null
+  readonly outcome: string | null
+  readonly promise: PromiseState
+  readonly promisedAt: Iso | null
+  readonly expectedAt: Iso | null
+  readonly expectedBy: 'carrier' | 'delay' | 'plan' | null
+  readonly deliveredAt: Iso | null
+  readonly lateByS: number | null
+  readonly milestone: string | null
+  readonly milestoneAt: Iso | null
+  readonly createdAt: Iso | null
+  readonly carrier: string | null
+  readonly mode: string | null
+  readonly truckId: string | null
+  readonly warehouseId: string | null
+  readonly location: string | null
+  readonly region: string | null
+  readonly lat: number | null
+  readonly lon: number | null
+  readonly destination: string | null
+  readonly reason: string | null
+  readonly contradiction: string | null
+  readonly consignment: string | null
+  readonly weightKg: number | null
+  readonly freightCost: string | null
+  readonly currency: string | null
+  readonly recordedAt: Iso
+}
+
+export interface Milestone {
+  readonly type: string
+  readonly location: string | null
+  readonly region: string | null
+  readonly plannedAt: Iso | null
+  readonly estimatedAt: Iso | null
+  readonly actualAt: Iso | null
+  readonly truckId: string | null
+  readonly warehouseId: string | null
+  readonly reason: string | null
+  readonly recordedAt: Iso
+}
+
+export interface Custody {
+  readonly kind: 'truck' | 'warehouse' | 'unknown'
+  readonly id: string | null
+  readonly from: Iso
+  readonly to: Iso | null
+  readonly location: string | null
+}
+
+export interface ShipmentPage extends Shipment {
+  readonly customer: {
+    readonly name: string | null
+    readonly email: string | null
+    readonly phone: string | null
+  }
+  readonly items: readonly { readonly sku: string; readonly quantity: number }[]
+  readonly words: Readonly<Record<string, string>>
+  readonly timeline: readonly Milestone[]
+  readonly custody: readonly Custody[]
+}
+
+export interface ShipmentTotals {
+  readonly shipments: number
+  readonly byStatus: Readonly<Record<string, number>>
+  readonly byPromise: Readonly<Record<string, number>>
+  readonly late: number
+  readonly lateByMode: Readonly<Record<string, number>>
+  readonly byRegion: Readonly<
+    Record<string, { readonly shipments: number; readonly late: number; readonly atRisk: number }>
+  >
+}
+
+export interface WarehouseMoves {
+  readonly movements: number
+  readonly received: number
+  readonly picked: number
+  readonly packed: number
+  readonly dispatched: number
+}
+
+export interface Warehouse {
+  readonly warehouseId: string
+  readonly region: string | null
+  readonly lines: number
+  readonly merchants: number
+  readonly onHand: number
+  readonly low: number
+  readonly negative: number
+  readonly dwellS: number | null
+  readonly oldestAt: Iso | null
+  readonly recordedAt: Iso
+  readonly lastDay: WarehouseMoves
+}
+
+export interface StockLine {
+  readonly merchantId: string
+  readonly sku: string
+  readonly onHand: number
+  readonly picked: number
+  readonly received: number
+  readonly dispatched: number
+  readonly adjusted: number
+  readonly reorderPoint: number | null
+  readonly low: boolean
+  readonly negative: boolean
+  readonly dwellS: number | null
+  readonly oldestAt: Iso | null
+  readonly countedAt: Iso | null
+  readonly countDifference: number | null
+  readonly bin: string | null
+  readonly recordedAt: Iso
+}
+
+export interface WarehouseHour extends WarehouseMoves {
+  readonly hourStart: Iso
+  readonly hourEnd: Iso
+  readonly stored: number
+}
