@@ -2,11 +2,13 @@
 
 import { Command } from 'commander'
 import { WRONG_USAGE } from './command-line.ts'
+import { registerArrivals } from './commands/arrivals.ts'
 import { registerBench } from './commands/bench.ts'
 import { registerDoctor } from './commands/doctor.ts'
 import { registerGaps } from './commands/gaps.ts'
 import { registerImport } from './commands/import.ts'
 import { registerReplay } from './commands/replay.ts'
+import { registerRoads } from './commands/roads.ts'
 import { registerRules } from './commands/rules.ts'
 import { registerSimulate } from './commands/simulate.ts'
 import { registerStart } from './commands/start.ts'
@@ -24,6 +26,8 @@ const program = new Command('outrider')
 registerStart(program)
 registerSimulate(program)
 registerImport(program, { openEmbedded: openEmbeddedSink })
+registerArrivals(program)
+registerRoads(program)
 registerVerify(program)
 registerGaps(program)
 registerReplay(program)

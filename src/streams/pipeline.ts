@@ -93,7 +93,10 @@ export interface BroadcastDefinition<S = unknown> {
      * as they are the same: then nothing is looked at.
      */
     subjects(state: Readonly<S>, key: string): readonly string[]
-    /** Tells the key of a record that concerns it; events older than the key's newest are late from then on. */
+    /**
+     * Tells the key of a record that concerns it, at the arrival of the record or the key's newest event time if
+     * that is later. Events older than the key's newest are late from then on.
+     */
     onRecord(state: S, record: BroadcastRecord, context: KeyContext): void
   }
 }

@@ -445,8 +445,8 @@ export class Task<E extends StreamEvent, S> {
       if (slot === undefined || foreign) continue
       const occasion = {
         name: `${topic}/${record.offset}`,
-        atMs: slot.headTimeMs,
-        receivedAtMs: Math.max(slot.lastReceivedAtMs, record.receivedAtMs),
+        atMs: Math.max(slot.headTimeMs, record.receivedAtMs),
+        receivedAtMs: record.receivedAtMs,
       }
       this.#outsideEvents(slot, occasion, () =>
         listeners.onRecord(slot.head.state, record, this.#context),

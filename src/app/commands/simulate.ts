@@ -2,11 +2,13 @@
 
 import type { Command } from 'commander'
 import { systemClock } from '../../adapters/clock/system-clock.ts'
+import { ORDERS } from '../../domains/arrivals/simulate.ts'
 import { FAULTS } from '../../domains/faults.ts'
 import { isRetryable, PlatformError } from '../../kernel/errors.ts'
 import { toIso } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { httpSender } from '../simulation/http-sender.ts'
+import { ordersOverHttp, withOrders } from '../simulation/order-sender.ts'
 import { runSimulation, type SimulationTotals } from '../simulation/run-simulation.ts'
 import {
   DEFAULT_START_MS,
@@ -94,13 +96,14 @@ async function post(
   signal: AbortSignal,
 ): Promise<void> {
   const screen = progressLine(clock)
-  const send = httpSender({
+  const to = {
     url,
     token: process.env.OUTRIDER_ADMIN_TOKEN,
     clock,
     signal,
     onDelay: screen.note,
-  })
+  }
+  const send = withOrders(ORDERS, ordersOverHttp(to), httpSender(to))
   const totals = await runSimulation({
     ...order.run,
     clock,

@@ -2,11 +2,13 @@
 
 import type { Command } from 'commander'
 import { createPinoLogger } from '../../adapters/logger/pino-logger.ts'
+import { ORDERS } from '../../domains/arrivals/simulate.ts'
 import { type DurationMs, SECOND_MS } from '../../kernel/time.ts'
 import { carryOut, commandSettings, DONE, UsageError } from '../command-line.ts'
 import { openPlatform, type Platform } from '../platform.ts'
 import { serve } from '../serve.ts'
 import { PROCESS_ROLES, type Settings } from '../settings.ts'
+import { ordersToDesk, withOrders } from '../simulation/order-sender.ts'
 import { runSimulation } from '../simulation/run-simulation.ts'
 import { allDomains } from '../topics.ts'
 
@@ -91,9 +93,10 @@ interface SimulatedLoad {
 
 /** The fleets go through the same judgement and log as any sender. */
 async function simulate(
-  { clock, ingest, logger }: Platform,
+  { clock, ingest, logger, arrivalDesk }: Platform,
   { vehicles, seed, signal }: SimulatedLoad,
 ): Promise<void> {
+  const orders = arrivalDesk === null ? null : ordersToDesk(arrivalDesk, clock)
   try {
     await runSimulation({
       clock,
@@ -101,7 +104,7 @@ async function simulate(
       seed,
       signal,
       ...(vehicles === undefined ? {} : { vehicles }),
-      send: async (topic, batch) => {
+      send: withOrders(ORDERS, orders, async (topic, batch) => {
         const events = batch.trimEnd().split('\n')
         const outcome = await ingest.accept({
           topic,
@@ -110,7 +113,7 @@ async function simulate(
           events: events.map((event) => Buffer.from(event)),
         })
         return { accepted: outcome.accepted, rejected: outcome.rejected.length }
-      },
+      }),
     })
   } catch (error) {
     logger.error('simulation-ended', error)

@@ -7,7 +7,8 @@ import type { RoadGraph, RoadPlace } from './road-graph.ts'
 /** A place farther from every road than this is off the network. */
 export const OFF_ROAD_M = 300
 /** Stretches that a search may begin or end on. */
-const MAX_ENDS = 4
+const MAX_ENDS = 6
+const SAME_PLACE_M = 3
 /** Nodes that one search may settle; a way that needs more is not found. */
 export const MAX_SETTLED = 500_000
 
@@ -35,44 +36,47 @@ export function searchRoute(graph: RoadGraph, question: RouteQuestion): FoundRou
   const near = { users: question.users, withinM: OFF_ROAD_M, limit: MAX_ENDS }
   const starts = graph.placesNear(question.from, near)
   const ends = graph.placesNear(question.to, near)
-  const nearest = starts[0]
-  const goal = ends[0]
-  if (nearest === undefined || goal === undefined) return null
-  // Others than the nearest only where the nearest leads nowhere.
-  for (const start of starts) {
-    for (const end of ends) {
-      const found = search(graph, start, end, question)
-      if (found !== null) return found
-    }
-  }
-  return null
+  // Others than the nearest only where the nearest lead nowhere.
+  return (
+    search(graph, asNearAsAny(starts), asNearAsAny(ends), question) ??
+    search(graph, starts, ends, question)
+  )
 }
 
-interface Goal {
-  readonly place: RoadPlace
-  readonly timeS: EdgeTimeS
-  readonly users: number
+/** Stretches meet at a place: all of them are equally near, and the way may take any. */
+function asNearAsAny(places: readonly RoadPlace[]): readonly RoadPlace[] {
+  const nearestM = places[0]?.awayM ?? 0
+  return places.filter(({ awayM }) => awayM <= nearestM + SAME_PLACE_M)
 }
 
 function search(
   graph: RoadGraph,
-  start: RoadPlace,
-  end: RoadPlace,
-  { users, timeS, to }: RouteQuestion,
+  starts: readonly RoadPlace[],
+  ends: readonly RoadPlace[],
+  question: RouteQuestion,
 ): FoundRoute | null {
-  const direct = alongOneEdge(graph, start, end, { place: end, timeS, users })
+  const { users, timeS, to } = question
+  const startOn = new Map(starts.map((place) => [place.segment, place]))
+  const endOn = new Map(ends.map((place) => [place.segment, place]))
   const queue = new FlatQueue<number>()
   const costS = new Map<number, number>()
   const cameBy = new Map<number, number>()
   const fastestMps = graph.fastestKmh / 3.6
   const aheadS = (node: number): number =>
     distanceM({ lat: graph.latOf(node), lon: graph.lonOf(node) }, to) / fastestMps
-  const lengthM = graph.lengthM[start.segment] ?? 0
-  for (const edge of [2 * start.segment, 2 * start.segment + 1]) {
-    const leftM = edge & 1 ? start.alongM : lengthM - start.alongM
-    offer(edge, shareOf(leftM, lengthM) * timeS(edge), -1)
+  let best: FoundRoute | null = null
+  for (const start of starts) {
+    const end = endOn.get(start.segment)
+    const direct = end === undefined ? null : alongOneEdge(graph, start, end, question)
+    if (direct !== null && direct.durationS < (best?.durationS ?? Number.POSITIVE_INFINITY)) {
+      best = direct
+    }
+    const lengthM = graph.lengthM[start.segment] ?? 0
+    for (const edge of [2 * start.segment, 2 * start.segment + 1]) {
+      const leftM = edge & 1 ? start.alongM : lengthM - start.alongM
+      offer(edge, shareOf(leftM, lengthM) * timeS(edge), -1)
+    }
   }
-  let best = direct
   let settled = 0
   const done = new Set<number>()
   while (queue.length > 0 && settled < MAX_SETTLED) {
@@ -87,7 +91,8 @@ function search(
     const last = graph.firstOut(node + 1)
     for (let place = graph.firstOut(node); place < last; place++) {
       const next = graph.edgeAt(place)
-      if (next >> 1 === end.segment) finish(next, edge, soFarS)
+      const end = endOn.get(next >> 1)
+      if (end !== undefined) finish(end, { edge: next, by: edge, soFarS })
       // Turning round on the spot is no way to get anywhere, but at a dead end.
       if (next === (edge ^ 1) && last - graph.firstOut(node) > 1) continue
       offer(next, soFarS + timeS(next), edge)
@@ -103,7 +108,7 @@ function search(
     queue.push(edge, totalS + aheadS(graph.endOf(edge)))
   }
 
-  function finish(edge: number, by: number, soFarS: number): void {
+  function finish(end: RoadPlace, { edge, by, soFarS }: LastStep): void {
     if (((graph.users[edge] ?? 0) & users) === 0) return
     const wholeM = graph.lengthM[end.segment] ?? 0
     const endM = edge & 1 ? wholeM - end.alongM : end.alongM
@@ -111,15 +116,22 @@ function search(
     if (!(durationS < (best?.durationS ?? Number.POSITIVE_INFINITY))) return
     const edges = [edge]
     for (let at = by; at !== -1; at = cameBy.get(at) ?? -1) edges.unshift(at)
-    best = routeOf(graph, edges, { start, endM, durationS })
+    const start = startOn.get((edges[0] ?? 0) >> 1)
+    if (start !== undefined) best = routeOf(graph, edges, { start, endM, durationS })
   }
+}
+
+interface LastStep {
+  readonly edge: number
+  readonly by: number
+  readonly soFarS: number
 }
 
 function alongOneEdge(
   graph: RoadGraph,
   start: RoadPlace,
   end: RoadPlace,
-  { users, timeS }: Goal,
+  { users, timeS }: RouteQuestion,
 ): FoundRoute | null {
   if (start.segment !== end.segment) return null
   const edge = 2 * start.segment + (end.alongM >= start.alongM ? 0 : 1)
