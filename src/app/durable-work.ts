@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { startDbosEngine } from '../adapters/dbos/dbos-engine.ts'
 import type { DatabaseAddress } from '../adapters/postgres/address.ts'
 import { createAlertReader } from '../adapters/postgres/alert-reader.ts'
+import { createAnswerStore } from '../adapters/postgres/answer-store.ts'
+import { createArrivalReader } from '../adapters/postgres/arrival-reader.ts'
 import { createPool } from '../adapters/postgres/database.ts'
 import { createMessageStore } from '../adapters/postgres/message-store.ts'
 import { createOutbox } from '../adapters/postgres/outbox-store.ts'
@@ -14,12 +16,16 @@ import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { MessageTemplate } from '../ports/message.ts'
+import { excursionTemplates, excursionWorkflow } from '../workflows/excursion/excursion.ts'
+import { lateArrivalWorkflow } from '../workflows/late-arrival/late-arrival.ts'
+import { lateArrivalTemplates } from '../workflows/late-arrival/templates.ts'
 import { ChannelFile } from '../workflows/messages/channel-file.ts'
 import { MAX_CHANNELS_CHARACTERS } from '../workflows/messages/channels.ts'
 import { RETRY_POLICIES } from '../workflows/messages/delivery.ts'
 import { messageWorkflows } from '../workflows/messages/message-workflows.ts'
 import { ALERTS_TEMPLATE, GATHERED_TEMPLATE } from '../workflows/messages/templates.ts'
 import { startWork } from '../workflows/work.ts'
+import type { WorkDesk } from './desk-calls.ts'
 import { openTransports } from './message-transports.ts'
 import type { Settings } from './settings.ts'
 
@@ -38,6 +44,7 @@ export interface WorkThreadData {
 }
 
 export interface DurableWorkOptions extends WorkThreadData {
+  readonly desk: WorkDesk
   /** Names this run of the program; never used again by another. */
   readonly executorId: string
   readonly clock: Clock
@@ -51,9 +58,13 @@ export interface DurableWork {
 }
 
 export const messageTemplates: ReadonlyMap<string, MessageTemplate> = new Map(
-  [ALERTS_TEMPLATE, GATHERED_TEMPLATE, ...domains.flatMap(({ templates }) => templates ?? [])].map(
-    (template) => [template.name, template],
-  ),
+  [
+    ALERTS_TEMPLATE,
+    GATHERED_TEMPLATE,
+    ...Object.values(lateArrivalTemplates),
+    ...Object.values(excursionTemplates),
+    ...domains.flatMap(({ templates }) => templates ?? []),
+  ].map((template) => [template.name, template]),
 )
 
 export async function openDurableWork(options: DurableWorkOptions): Promise<DurableWork> {
@@ -63,23 +74,33 @@ export async function openDurableWork(options: DurableWorkOptions): Promise<Dura
   const channels = new ChannelFile(channelFile(join(settings.dataDir, CHANNELS_FILE)), logger)
   await channels.reload()
   const transport = openTransports({ settings, clock, channels: () => channels.table })
+  const common = {
+    store: createMessageStore(pool),
+    alerts: createAlertReader(pool),
+    templates: messageTemplates,
+    transport,
+    clock,
+    channels: () => channels.table,
+    nowMs: () => clock.nowMs(),
+    publicUrl: settings.publicUrl ?? `http://localhost:${settings.port}`,
+    policies: RETRY_POLICIES,
+  }
   const engine = await startDbosEngine({
     pool,
     executorId,
     clock,
     logger,
     onEnd: (id, end) => outbox.ended(id, end),
-    workflows: messageWorkflows({
-      store: createMessageStore(pool),
-      alerts: createAlertReader(pool),
-      templates: messageTemplates,
-      transport,
-      clock,
-      channels: () => channels.table,
-      nowMs: () => clock.nowMs(),
-      publicUrl: settings.publicUrl ?? `http://localhost:${settings.port}`,
-      policies: RETRY_POLICIES,
-    }),
+    workflows: [
+      ...messageWorkflows(common),
+      lateArrivalWorkflow({
+        ...common,
+        arrivals: createArrivalReader(pool),
+        answers: createAnswerStore(pool),
+        desk: options.desk,
+      }),
+      excursionWorkflow(common),
+    ],
   })
   const work = startWork({ executorId, outbox, engine, clock, logger })
   const stop = new AbortController()

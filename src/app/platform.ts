@@ -181,7 +181,12 @@ export async function openPlatform({
       : null
     if (routing !== null) closers.push(() => routing.stop())
     if (roles.has('work')) {
-      const work = startWorkThread({ data: workData(settings, address), clock, logger })
+      const work = startWorkThread({
+        data: workData(settings, address),
+        desk: arrivalDesk,
+        clock,
+        logger,
+      })
       closers.push(() => work.stop())
     }
     return {

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
+import { answerDeskCalls, type ToWorkThread, type WorkDesk } from './desk-calls.ts'
 import type { DurableWork, WorkThreadData } from './durable-work.ts'
 
 const RESTART_MS: DurationMs = SECOND_MS
@@ -12,15 +13,19 @@ const STOP_TIMEOUT_MS: DurationMs = 5 * SECOND_MS
 
 export function startWorkThread({
   data,
+  desk,
   clock,
   logger,
 }: {
   readonly data: WorkThreadData
+  /** Null where this process can't write the log: changes of appointments then wait for one that can. */
+  readonly desk: WorkDesk | null
   readonly clock: Clock
   readonly logger: Logger
 }): DurableWork {
   const stop = new AbortController()
   let worker: Worker | null = null
+  const say = (message: ToWorkThread): void => worker?.postMessage(message)
   const ended = (async () => {
     while (!stop.signal.aborted) {
       const started = new Worker(new URL('./work-worker.ts', import.meta.url), {
@@ -28,16 +33,17 @@ export function startWorkThread({
         name: 'work',
       })
       worker = started
+      answerDeskCalls(started, desk)
       await exitOf(started, logger)
       worker = null
       if (!stop.signal.aborted) await clock.sleep(RESTART_MS, stop.signal)
     }
   })()
   return {
-    nudge: () => worker?.postMessage('nudge'),
+    nudge: () => say({ type: 'nudge' }),
     async stop() {
       stop.abort()
-      worker?.postMessage('stop')
+      say({ type: 'stop' })
       const gone = new AbortController()
       const late = clock.sleep(STOP_TIMEOUT_MS, gone.signal).then(async () => {
         if (gone.signal.aborted) return

@@ -32,7 +32,10 @@ export interface MessageDraft {
   /** Derived from the cause and the address. */
   readonly id: string
   readonly tenantId: string
+  /** That delivers it. */
   readonly workflowId: string
+  /** That asked for it. */
+  readonly askedBy: string
   readonly template: string
   readonly category: string
   readonly severity: MessageSeverity
@@ -87,6 +90,8 @@ export interface MessageStore {
   }>
   /** Puts the words of a group's message in place, before it is sent. */
   write(id: string, content: MessageContent): Promise<void>
+  /** Has a workflow of its own deliver it, no sooner than that; asked again, it stays as it is. */
+  handOn(id: string, workflowId: string, dueMs: EpochMs): Promise<void>
   /** One attempt and where it leaves the message. What goes with it ends likewise. */
   attempted(
     id: string,

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { systemClock } from '../../src/adapters/clock/system-clock.ts'
 import { type DurableWork, openDurableWork } from '../../src/app/durable-work.ts'
+import { createArrivalDesk } from '../../src/domains/arrivals/desk.ts'
+import type { JourneyPlan } from '../../src/domains/arrivals/plans.ts'
 import { derivedId } from '../../src/kernel/ids.ts'
 import type { Database, SqlRow } from '../../src/ports/database.ts'
 import type { Logger } from '../../src/ports/logger.ts'
@@ -17,6 +19,8 @@ export interface WorkUnderTest extends TestPostgres {
   readonly mail: MailServer
   readonly dataDir: string
   readonly work: DurableWork
+  /** Plans of journeys that were told, oldest first. */
+  readonly plans: readonly JourneyPlan[]
   /** Asks for an effect as a domain's checkpoint does; the same name is the same effect. */
   ask(kind: string, name: string, payload: unknown): Promise<string>
   workflow(id: string): Promise<SqlRow | undefined>
@@ -43,7 +47,14 @@ export async function workUnderTest(
   const dataDir = mkdtempSync(join(tmpdir(), 'outrider-work-'))
   t.after(() => rmSync(dataDir, { recursive: true, force: true }))
   if (channels !== undefined) writeFileSync(join(dataDir, 'channels.yaml'), channels)
+  const plans: JourneyPlan[] = []
   const work = await openDurableWork({
+    desk: createArrivalDesk({
+      database: postgres.database,
+      async tell(_tenantId, told) {
+        plans.push(...told)
+      },
+    }),
     settings: {
       dataDir,
       logLevel: 'warn',
@@ -58,7 +69,7 @@ export async function workUnderTest(
     logger,
   })
   running.work = work
-  return { ...postgres, mail, dataDir, work, ...asking(postgres.database) }
+  return { ...postgres, mail, dataDir, work, plans, ...asking(postgres.database) }
 }
 
 export function asking(database: Database) {

@@ -71,6 +71,16 @@ export function createMessageStore(pool: pg.Pool): MessageStore {
         [id, storable(content.subject), storableJson(content)],
       )
     },
+    async handOn(id, workflowId, dueMs) {
+      await query(
+        'Cannot hand a message on',
+        `WITH moved AS (UPDATE message SET workflow_id = $2 WHERE id = $1 RETURNING tenant_id)
+         INSERT INTO outbox (id, kind, tenant_id, payload, not_before)
+         SELECT $2, 'deliver', tenant_id, jsonb_build_object('messageId', $1::uuid, 'attempt', 2), $3
+         FROM moved ON CONFLICT (id) DO NOTHING`,
+        [id, workflowId, storableInstant(dueMs)],
+      )
+    },
     async attempted(id, { number, tookMs, delivery, status, dueMs }) {
       await query('Cannot keep what became of a message', ATTEMPTED, [
         id,
@@ -203,8 +213,8 @@ async function insert(
 ): Promise<void> {
   await client.query(
     `INSERT INTO message (id, tenant_id, workflow_id, template, category, severity, channel, kind, address,
-       subject, content, status, reason, due_at, group_id, entity_type, entity_id, alert_id, ended_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12, $13, $14::timestamptz, $15, $16, $17, $18,
+       subject, content, status, reason, due_at, group_id, entity_type, entity_id, alert_id, asked_by, ended_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12, $13, $14::timestamptz, $15, $16, $17, $18, $19,
        CASE WHEN $12 = 'suppressed' THEN now() END)
      ON CONFLICT (id) DO NOTHING`,
     [
@@ -226,6 +236,7 @@ async function insert(
       draft.about === null ? null : storable(draft.about.entityType),
       draft.about === null ? null : storable(draft.about.entityId),
       draft.about?.alertId ?? null,
+      draft.askedBy,
     ],
   )
 }

@@ -1,6 +1,7 @@
 // Delivers one message: attempt after attempt with a growing pause between, until the other side takes it, says
 // that it never will, or the attempts are used up.
 
+import { derivedId } from '../../kernel/ids.ts'
 import { type DurationMs, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type {
@@ -38,19 +39,35 @@ export interface Delivering {
   readonly policies: Readonly<Record<ChannelKind, RetryPolicy>>
 }
 
-/** Used by several workflows; its steps are named `attempt n`. */
+/** The workflow that delivers this message and does nothing else. Its steps are named `attempt n`. */
 export async function deliver(
   context: WorkflowContext,
-  messageId: string,
+  { messageId, first = 1 }: { readonly messageId: string; readonly first?: number },
   delivering: Delivering,
 ): Promise<WorkflowOutcome> {
-  for (let number = 1; ; number++) {
+  for (let number = first; ; number++) {
     const { status, dueMs } = await context.step(`attempt ${number}`, () =>
       attempt(messageId, number, delivering),
     )
     if (status !== 'retrying') return { outcome: status, failed: status === 'dead' }
     await context.sleepUntil(dueMs)
   }
+}
+
+/** One attempt; where it has to be repeated a workflow of its own does so, and the caller goes on. */
+export async function deliverOrHandOn(
+  context: WorkflowContext,
+  messageId: string,
+  delivering: Delivering,
+): Promise<WorkflowOutcome> {
+  const { status } = await context.step('attempt 1', async () => {
+    const attempted = await attempt(messageId, 1, delivering)
+    if (attempted.status === 'retrying') {
+      await delivering.store.handOn(messageId, derivedId('deliver', messageId), attempted.dueMs)
+    }
+    return attempted
+  })
+  return { outcome: status }
 }
 
 type Attempted = {

@@ -12,7 +12,7 @@ import type {
   WorkflowDefinition,
   WorkflowOutcome,
 } from '../../ports/workflow-engine.ts'
-import { type Delivering, deliver } from './delivery.ts'
+import { type Delivering, deliver, deliverOrHandOn } from './delivery.ts'
 import { type Placing, placeMessages, type Wanted } from './place-message.ts'
 import { ALERTS_NAMED, ALERTS_TEMPLATE, numberedValues } from './templates.ts'
 
@@ -30,7 +30,11 @@ export function messageWorkflows(options: MessageWorkflowOptions): readonly Work
       name: MESSAGE_EFFECT,
       async run(context, input) {
         const request = requestOf(input)
-        return tell(context, wantedOf(context, request, options.templates), options)
+        const wanted = wantedOf(context, request, options.templates)
+        const placed = await context.step('place', async () =>
+          kept(await placeMessages(wanted, options)),
+        )
+        return finish(context, placed, options)
       },
     },
     {
@@ -47,19 +51,27 @@ export function messageWorkflows(options: MessageWorkflowOptions): readonly Work
     },
     {
       name: DELIVER_WORKFLOW,
-      run: (context, input) => deliver(context, textOf(input, 'messageId'), options),
+      run(context, input) {
+        const first = Math.max(1, Number(Object(input).attempt ?? 1))
+        return deliver(context, { messageId: textOf(input, 'messageId'), first }, options)
+      },
     },
   ]
 }
 
-/** Places the messages and, where it is one that goes at once, delivers it. For any workflow that tells. */
+/** Tells somebody in the midst of a workflow, which goes on while a message has to be repeated. */
 export async function tell(
   context: WorkflowContext,
   wanted: Wanted,
   options: Placing & Delivering,
-): Promise<WorkflowOutcome> {
-  const placed = await context.step('place', async () => kept(await placeMessages(wanted, options)))
-  return finish(context, placed, options)
+): Promise<void> {
+  const placed = await context.step(`tell: ${wanted.template.name}`, async () =>
+    kept(await placeMessages(wanted, options)),
+  )
+  const [only, ...others] = placed
+  if (only !== undefined && others.length === 0 && isReady(only)) {
+    await deliverOrHandOn(context, only.id, options)
+  }
 }
 
 type KeptPlaced = readonly { readonly id: string; readonly status: string }[]
@@ -76,8 +88,13 @@ async function finish(
   const [only, ...others] = placed
   if (only === undefined) return { outcome: 'nobody' }
   if (others.length > 0) return { outcome: 'handed-on', detail: placed }
-  const isReady = only.status === 'queued' || only.status === 'retrying'
-  return isReady ? deliver(context, only.id, options) : { outcome: only.status, detail: placed }
+  return isReady(only)
+    ? deliver(context, { messageId: only.id }, options)
+    : { outcome: only.status, detail: placed }
+}
+
+function isReady({ status }: { readonly status: string }): boolean {
+  return status === 'queued' || status === 'retrying'
 }
 
 const severities = ['critical', 'major', 'minor', 'warning', 'info'] as const

@@ -113,6 +113,7 @@ function draft(
     id,
     tenantId,
     workflowId: alone ? workflowId : derivedId('deliver', id),
+    askedBy: workflowId,
     template: template.name,
     category,
     severity,
