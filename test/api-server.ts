@@ -87,6 +87,7 @@ export function optionsForTest({
     ],
     ruleDesk: absentRuleDesk,
     arrivalDesk: null,
+    messageTemplates: [],
     profiles: () => builtInProfiles,
     vehicleProfile: () => UNKNOWN_VEHICLE,
     readiness: async () => [{ name: 'log', ready: true, reason: null }],

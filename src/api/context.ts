@@ -1,5 +1,6 @@
 // What every group of routes is handed.
 
+import type { Database } from '../ports/database.ts'
 import type { AccessControl } from './access.ts'
 import type { FeedStatus } from './feed-status.ts'
 import type { HeavyReads } from './heavy-reads.ts'
@@ -8,6 +9,8 @@ import type { ServerOptions } from './options.ts'
 
 export interface ApiContext {
   readonly options: ServerOptions
+  /** Everything, whoever asks: for pages that need no credential, and what hangs on a row that the caller was shown. */
+  readonly wholeDatabase: Database
   readonly access: AccessControl
   readonly live: LiveFeed
   readonly feeds: FeedStatus

@@ -6,6 +6,7 @@ import type { VehicleProfile } from '../domains/vehicles/reference.ts'
 import type { EpochMs } from '../kernel/time.ts'
 import type { ArchiveLayout } from '../ports/archive.ts'
 import type { Database } from '../ports/database.ts'
+import type { MessageContent, MessageTemplate } from '../ports/message.ts'
 import type { TenantDatabase } from '../ports/tenant-database.ts'
 import type { Views } from '../ports/views.ts'
 import type { ProcessServerOptions } from './process-server.ts'
@@ -52,6 +53,15 @@ export interface ServerParts extends Omit<ServerOptions, 'database'> {
   readonly tenantDatabase: TenantDatabase
 }
 
+/** A template, and how it looks with its example in place. */
+export interface TemplateExample {
+  readonly name: string
+  readonly purpose: string
+  readonly template: MessageContent
+  readonly example: MessageTemplate['example']
+  readonly preview: MessageContent
+}
+
 export interface ServerOptions extends ProcessServerOptions {
   /** For routes: it answers within the scope of the caller, and outside of a request not at all. */
   readonly database: Database
@@ -67,6 +77,8 @@ export interface ServerOptions extends ProcessServerOptions {
   readonly ruleDesk: RuleDesk
   /** Null where this process cannot write to the log. */
   readonly arrivalDesk: ArrivalDesk | null
+  /** The words of messages, with an example of each. */
+  readonly messageTemplates: readonly TemplateExample[]
   profiles(): readonly GoodsProfile[]
   /** What the reference tables in force say of a vehicle. */
   vehicleProfile(vehicleId: string): VehicleProfile

@@ -13,11 +13,13 @@ import type { ServerParts } from './options.ts'
 import { createProcessServer } from './process-server.ts'
 import { alertActionRoutes } from './routes/alert-actions.ts'
 import { alertRoutes } from './routes/alerts.ts'
+import { answerRoutes } from './routes/answers.ts'
 import { arrivalRoutes } from './routes/arrivals.ts'
 import { coldChainRoutes } from './routes/cold-chain.ts'
 import { fleetRoutes } from './routes/fleet.ts'
 import { historyRoutes } from './routes/history.ts'
 import { liveRoutes } from './routes/live.ts'
+import { messageRoutes } from './routes/messages.ts'
 import { notificationRoutes } from './routes/notifications.ts'
 import { operationRoutes } from './routes/operation.ts'
 import { ruleRoutes } from './routes/rules.ts'
@@ -29,6 +31,7 @@ import { tripRoutes } from './routes/trips.ts'
 import { truckRoutes } from './routes/trucks.ts'
 import { vehicleRoutes } from './routes/vehicles.ts'
 import { warehouseRoutes } from './routes/warehouses.ts'
+import { workflowRoutes } from './routes/workflows.ts'
 import { installValidation } from './validation.ts'
 
 /** Requests from one address; events have limits of their own. */
@@ -44,6 +47,7 @@ export function createServer(options: ServerParts): FastifyInstance {
   const app = createProcessServer(options, { access, feeds, dashboard, openapi })
   app.addHook('preClose', async () => live.close())
   options.draining.addEventListener('abort', () => live.close(), { once: true })
+  app.register(answerPages(context))
   app.register(rootRoutes(dashboard))
   app.register(routesOf(context), { prefix: '/api/v1' })
   return app
@@ -71,7 +75,7 @@ function createContext(parts: ServerParts): ApiContext {
     onCutOff: metrics.countStreamCutOff,
     onError: (error) => logger.error('live-feed', error),
   })
-  return { options, access, live, feeds, heavyReads: createHeavyReads() }
+  return { options, wholeDatabase, access, live, feeds, heavyReads: createHeavyReads() }
 }
 
 function rootRoutes(dashboard: Dashboard): FastifyPluginAsync {
@@ -81,6 +85,10 @@ function rootRoutes(dashboard: Dashboard): FastifyPluginAsync {
     root.get('/api/openapi.json', { config, schema: { hide: true } }, async () => root.swagger())
     dashboard.register(root)
   }
+}
+
+function answerPages(context: ApiContext): FastifyPluginAsync {
+  return async (pages) => answerRoutes(pages, context)
 }
 
 function routesOf(context: ApiContext): FastifyPluginAsync {
@@ -99,6 +107,8 @@ function routesOf(context: ApiContext): FastifyPluginAsync {
     alertActionRoutes(api, context)
     silenceRoutes(api, context)
     notificationRoutes(api, context)
+    workflowRoutes(api, context)
+    messageRoutes(api, context)
     truckRoutes(api, context)
     vehicleRoutes(api, context)
     coldChainRoutes(api, context)

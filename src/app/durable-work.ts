@@ -11,21 +11,18 @@ import { createArrivalReader } from '../adapters/postgres/arrival-reader.ts'
 import { createPool } from '../adapters/postgres/database.ts'
 import { createMessageStore } from '../adapters/postgres/message-store.ts'
 import { createOutbox } from '../adapters/postgres/outbox-store.ts'
-import { domains } from '../domains/registry.ts'
 import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
-import type { MessageTemplate } from '../ports/message.ts'
-import { excursionTemplates, excursionWorkflow } from '../workflows/excursion/excursion.ts'
+import { excursionWorkflow } from '../workflows/excursion/excursion.ts'
 import { lateArrivalWorkflow } from '../workflows/late-arrival/late-arrival.ts'
-import { lateArrivalTemplates } from '../workflows/late-arrival/templates.ts'
 import { ChannelFile } from '../workflows/messages/channel-file.ts'
 import { MAX_CHANNELS_CHARACTERS } from '../workflows/messages/channels.ts'
 import { RETRY_POLICIES } from '../workflows/messages/delivery.ts'
 import { messageWorkflows } from '../workflows/messages/message-workflows.ts'
-import { ALERTS_TEMPLATE, GATHERED_TEMPLATE } from '../workflows/messages/templates.ts'
 import { startWork } from '../workflows/work.ts'
 import type { WorkDesk } from './desk-calls.ts'
+import { messageTemplates } from './message-templates.ts'
 import { openTransports } from './message-transports.ts'
 import type { Settings } from './settings.ts'
 
@@ -56,16 +53,6 @@ export interface DurableWork {
   nudge(): void
   stop(): Promise<void>
 }
-
-export const messageTemplates: ReadonlyMap<string, MessageTemplate> = new Map(
-  [
-    ALERTS_TEMPLATE,
-    GATHERED_TEMPLATE,
-    ...Object.values(lateArrivalTemplates),
-    ...Object.values(excursionTemplates),
-    ...domains.flatMap(({ templates }) => templates ?? []),
-  ].map((template) => [template.name, template]),
-)
 
 export async function openDurableWork(options: DurableWorkOptions): Promise<DurableWork> {
   const { settings, database, executorId, clock, logger } = options

@@ -14,6 +14,7 @@ import { profileOf } from '../domains/vehicles/pipeline.ts'
 import { eventsRoutes } from '../doors/http-events.ts'
 import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
 import type { ReferenceDocument } from '../ports/reference-source.ts'
+import { templateExamples } from './message-templates.ts'
 import { needsDatabase, type Platform } from './platform.ts'
 import { openReferenceSource } from './reference-source.ts'
 import { mayWriteLog } from './role-needs.ts'
@@ -99,6 +100,7 @@ async function createApp(
     topicStatus: () => platform.topicStatus(),
     ruleDesk: createRuleDesk(platform, rules),
     arrivalDesk: platform.arrivalDesk,
+    messageTemplates: templateExamples(),
     profiles: () => [...profilesOf(references.reference(PROFILE_TABLE)).values()],
     vehicleProfile: (vehicleId) => profileOf(vehicleId, references),
     onAlertsHandled: () => platform.routing?.nudge(),

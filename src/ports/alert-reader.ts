@@ -1,4 +1,5 @@
-// What workflows need to know of alerts and of what routing decided about them, as they are now.
+// What workflows need to know of alerts and of what routing decided about them, as they are now, and what they
+// note on them.
 
 import type { EpochMs } from '../kernel/time.ts'
 import type { NotificationKind } from './routing-store.ts'
@@ -36,6 +37,8 @@ export interface NotificationFacts {
 export interface AlertReader {
   alert(id: string): Promise<AlertFacts | undefined>
   notification(id: string, limit: number): Promise<NotificationFacts | undefined>
+  /** Somebody took notice by an answer; where somebody had before, it stays as it is. */
+  acknowledge(alertId: string, author: string): Promise<void>
   /** A line on the alert's timeline; the same id twice is one line. */
   comment(
     alertId: string,

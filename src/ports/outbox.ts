@@ -18,17 +18,21 @@ export const SIGNAL_EFFECT = 'signal'
 export const RETRY_EFFECT = 'retry'
 
 export interface Outbox {
-  /** Effects that are due, oldest first, claimed for this executor. */
+  /** Effects that are due, oldest first, claimed for this executor; none where it is not known to live. */
   take(executorId: string, limit: number): Promise<readonly WorkflowEffect[]>
   /** They were handed over. */
   done(ids: readonly string[]): Promise<void>
   /** This executor lives. False where another had given it up for dead; it counts as alive again. */
   beat(executorId: string): Promise<boolean>
   /**
-   * Executors that were not seen for `leaseMs`; each is handed to `takeOver`, and then what it had claimed is free
-   * again. One that rejects is tried again at the next call.
+   * Executors that were not seen for `leaseMs`, and those with claims or among `busy` that are not known at all; each
+   * is handed to `takeOver`, and then what it had claimed is free again. One that rejects is tried again at the next
+   * call.
    */
-  bury(leaseMs: number, takeOver: (executorId: string) => Promise<void>): Promise<void>
+  bury(
+    dead: { readonly leaseMs: number; readonly busy: readonly string[] },
+    takeOver: (executorId: string) => Promise<void>,
+  ): Promise<void>
   /** This executor ends in order: others need not wait for its lease. */
   leave(executorId: string): Promise<void>
   /** Forgets effects that were handed over before the instant. */

@@ -81,6 +81,8 @@ export interface WorkflowEngine {
   retry(workflowId: string): Promise<boolean>
   /** Takes over whatever that executor had under way. */
   takeOver(executorId: string): Promise<void>
+  /** Executors that have something under way. */
+  busyExecutors(): Promise<readonly string[]>
   /** Steps so far, oldest first. */
   steps(workflowId: string): Promise<readonly WorkflowStep[]>
   /** Workflows in this process that have not ended. */

@@ -38,6 +38,7 @@ export interface Work {
 export function startWork(options: WorkOptions): Work {
   const stop = new AbortController()
   const wake = { controller: new AbortController() }
+  // Nothing is taken before this process is known to live: `take` gives none.
   const ended = Promise.all([handOver(options, stop.signal, wake), keepAlive(options, stop.signal)])
   return {
     nudge: () => wake.controller.abort(),
@@ -163,7 +164,7 @@ async function keepAlive(
       const wasKnown = await outbox.beat(executorId)
       if (!wasKnown && !isFirst) logger.warn('work-was-taken-over', { executorId })
       isFirst = false
-      await outbox.bury(LEASE_MS, async (dead) => {
+      await outbox.bury({ leaseMs: LEASE_MS, busy: await engine.busyExecutors() }, async (dead) => {
         await engine.takeOver(dead)
         logger.info('work-taken-over', { from: dead })
       })

@@ -57,8 +57,10 @@ test('without one the organizer is asked by signed links, and accepting moves th
   assert.equal(plans.at(-1)?.startsAtMs, appointment.starts_at.getTime())
   assert.deepEqual(await decisions(open), ['reschedule-asked', 'rescheduled'])
   assert.deepEqual(mail.mails[1]?.to, ['ada-1@example.org'])
-  const comments = await database.query('SELECT text FROM alert_comment ORDER BY id')
-  assert.equal(comments.length, 2)
+  const [alert] = await database.query('SELECT acknowledged_by FROM alert')
+  assert.equal(alert?.acknowledged_by, 'olga@example.org')
+  const comments = await database.query('SELECT kind FROM alert_comment ORDER BY id')
+  assert.deepEqual(comments, [{ kind: 'comment' }, { kind: 'acknowledge' }, { kind: 'comment' }])
 })
 
 test('another time that the organizer proposes is the new start; declining keeps the old one', async (t) => {

@@ -96,6 +96,13 @@ export async function startDbosEngine(options: DbosEngineOptions): Promise<Workf
     async takeOver(executorId) {
       await DBOSExecutor.globalInstance?.recoverPendingWorkflows([executorId])
     },
+    async busyExecutors() {
+      const { rows } = await options.pool.query<{ executor_id: string }>(
+        `SELECT DISTINCT executor_id FROM ${WORKFLOW_SCHEMA}.workflow_status
+         WHERE status = 'PENDING' AND executor_id IS NOT NULL`,
+      )
+      return rows.map((row) => row.executor_id)
+    },
     steps: readSteps,
     running: () => running,
     async stop() {

@@ -49,6 +49,20 @@ export function createAlertReader(pool: pg.Pool): AlertReader {
       )
       return notificationOf(row, alerts.map(alertOf))
     },
+    async acknowledge(alertId, author) {
+      await query(
+        'Cannot acknowledge an alert',
+        `WITH handled AS (
+           UPDATE alert SET acknowledged_at = now(), acknowledged_by = $2, handled_at = now(),
+             handling_revision = handling_revision + 1
+           WHERE id::text = $1 AND acknowledged_at IS NULL RETURNING id
+         ), told AS (
+           INSERT INTO alert_change (alert_id, untold) SELECT id, true FROM handled
+         )
+         INSERT INTO alert_comment (alert_id, author, kind, text) SELECT id, $2, 'acknowledge', '' FROM handled`,
+        [alertId, storable(author)],
+      )
+    },
     async comment(alertId, { id, author, text }) {
       await query(
         'Cannot write on the timeline of an alert',

@@ -46,7 +46,7 @@ export function createOutbox(pool: pg.Pool): Outbox {
       )
       return rows[0]?.fresh !== true
     },
-    bury: (leaseMs, takeOver) => bury(pool, leaseMs, takeOver),
+    bury: (dead, takeOver) => bury(pool, dead, takeOver),
     async leave(executorId) {
       await query(
         'Cannot say that this process ends',
@@ -75,8 +75,10 @@ export function createOutbox(pool: pg.Pool): Outbox {
 type Row = Readonly<Record<string, unknown>>
 
 /** Claims what is due, and notes each workflow that is about to start, in one statement. */
-const TAKE = `WITH due AS (
-    SELECT id FROM outbox WHERE started_at IS NULL AND claimed_by IS NULL AND not_before <= now()
+const TAKE = `WITH me AS (
+    SELECT id FROM work_executor WHERE id = $1 FOR KEY SHARE
+  ), due AS (
+    SELECT id FROM outbox WHERE EXISTS (SELECT FROM me) AND started_at IS NULL AND claimed_by IS NULL AND not_before <= now()
     ORDER BY not_before, id LIMIT $2 FOR UPDATE SKIP LOCKED
   ), taken AS (
     UPDATE outbox SET claimed_by = $1 FROM due WHERE outbox.id = due.id
@@ -105,7 +107,7 @@ function effectOf(row: Row): WorkflowEffect {
 /** One at a time, each behind a lock that others skip. */
 async function bury(
   pool: pg.Pool,
-  leaseMs: DurationMs,
+  { leaseMs, busy }: { readonly leaseMs: DurationMs; readonly busy: readonly string[] },
   takeOver: (executorId: string) => Promise<void>,
 ): Promise<void> {
   const client = await pool.connect().catch((cause: unknown) => {
@@ -113,6 +115,16 @@ async function bury(
   })
   let failed = true
   try {
+    // Whoever is not known is taken for one that was buried, and went on for a moment before it died.
+    await client.query(
+      `INSERT INTO work_executor (id, started_at, seen_at)
+       SELECT id, '-infinity', '-infinity' FROM (
+         SELECT claimed_by AS id FROM outbox WHERE started_at IS NULL AND claimed_by IS NOT NULL
+         UNION SELECT unnest($1::text[])) AS unknown
+       WHERE NOT EXISTS (SELECT FROM work_executor known WHERE known.id = unknown.id)
+       ON CONFLICT (id) DO NOTHING`,
+      [busy],
+    )
     for (;;) {
       await client.query('BEGIN')
       const { rows } = await client.query<{ id: string }>(

@@ -1,6 +1,7 @@
 // The body of a mail: the same words as text and as HTML that old mail programs draw too. Everything that came
 // from outside is escaped here, in one place.
 
+import { escapeHtml } from '../../kernel/escape-html.ts'
 import type { MessageContent, MessageSeverity } from '../../ports/message.ts'
 
 const SEVERITY_COLOURS: Readonly<Record<MessageSeverity, string>> = {
@@ -51,17 +52,4 @@ ${buttons.join('\n')}
 <p style="margin:24px 0 0;color:#5b6470;font-size:13px">Sent by Outrider</p>
 </div></body></html>
 `
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-
-/** For text and for attribute values in double quotes. */
-export function escapeHtml(text: string): string {
-  return text.replaceAll(/[&<>"']/g, (character) => ENTITIES[character] ?? character)
 }

@@ -102,6 +102,7 @@ class LateArrival {
     }
     if (answer?.kind === 'over') return { outcome: 'on-time-again' }
     if (answer?.kind !== 'answered') return { outcome: 'link-sent' }
+    await this.#acknowledge(travelerEmail)
     await this.#change('join online', (call) =>
       this.#options.desk.joinOnline(call, this.#journey.journeyId),
     )
@@ -141,6 +142,7 @@ class LateArrival {
 
   async #follow(answer: Answered, proposedMs: EpochMs): Promise<WorkflowOutcome> {
     const { appointmentId, journeyId, travelerEmail, organizerEmail } = this.#journey
+    await this.#acknowledge(organizerEmail)
     if (answer.action === 'decline') {
       await this.#decide('declined', `${organizerEmail} keeps the start as it is.`)
       await this.#tell(travelerEmail, templates.keptAsItIs, {})
@@ -236,6 +238,14 @@ class LateArrival {
     await this.#context.step(name, () =>
       change({ tenantId: this.#context.tenantId, nowMs: this.#options.nowMs() }),
     )
+  }
+
+  /** Who answers has taken notice: nobody else needs to be told of the alert. */
+  async #acknowledge(author: string): Promise<void> {
+    await this.#context.step('acknowledge the alert', async () => {
+      await this.#options.alerts.acknowledge(this.#alertId, author)
+      return author
+    })
   }
 
   async #decide(decision: Decision, text: string): Promise<void> {
