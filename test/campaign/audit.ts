@@ -1,13 +1,17 @@
 // What must hold, checked by the database itself while faults go on, and by counting at the end.
 
 import pg from 'pg'
+import { readTopic } from '../cluster/topic-reader.ts'
 import { runCommand } from '../program.ts'
+import { until } from '../waiting.ts'
 import type { Load } from './load.ts'
 import { eventId } from './load.ts'
 import type { Stage } from './stage.ts'
 
 const LISTED = 5
 const WATCH_MS = 250
+/** What a topic did not take is told again every second. */
+const TELLING_MS = 30_000
 
 /** Every step of every task, written in the transaction that makes it. */
 const TRAIL = `
@@ -80,7 +84,26 @@ export async function finalFaults(stage: Stage, load: Load): Promise<readonly st
     ...(await archiveFaults(stage, load)),
     ...(await verifyFaults(stage)),
     ...(await replayFaults(stage)),
+    ...(await untoldFaults(stage)),
   ]
+}
+
+/** Each alert as it stands is on its topic, however often; an owner that died has a follower who tells it. */
+async function untoldFaults(stage: Stage): Promise<readonly string[]> {
+  const recorded = (
+    await query(stage.postgres.url, `SELECT id || ':' || revision AS name FROM alert`)
+  ).map(({ name }) => String(name))
+  let untold = recorded
+  const look = async (): Promise<boolean> => {
+    const messages = await readTopic(stage.kafka, 'alerts')
+    const told = new Set(messages.map(({ headers }) => headers['outrider-deduplication-key']))
+    untold = recorded.filter((name) => !told.has(name))
+    return untold.length === 0
+  }
+  await until('all alerts are told', look, TELLING_MS).catch(() => undefined)
+  if (untold.length === 0) return []
+  const shown = untold.slice(0, LISTED).join(', ')
+  return [`${untold.length} of ${recorded.length} alerts are not on their topic: ${shown}`]
 }
 
 async function archiveFaults(stage: Stage, load: Load): Promise<readonly string[]> {
