@@ -48,12 +48,16 @@ describe('settings', () => {
       awsRegion: 'us-east-1',
       adminToken: null,
       publicUrl: null,
+      smtpUrl: null,
+      mailFrom: 'Outrider <outrider@localhost>',
       logLevel: 'info',
       partitions: 8,
       topicNames: new Map(),
       roles: new Set(['doors', 'tasks', 'work', 'serve']),
       views: 'memory',
       redisUrl: null,
+      dynamoDbEndpoint: null,
+      dynamoDbTable: 'outrider-views',
       kafka: null,
     })
   })
@@ -134,7 +138,8 @@ describe('settings', () => {
   void refused('COLOUR', 'red', /is not a setting; there are PORT, DATA_DIR,/)
   void refused('toString', 'x', /is not a setting/)
   void refused('KAFKA_BROKERS', 'kafka', /must be addresses such as kafka-1:9092/)
-  void refused('SMTP_URL', 'smtp://host', /not supported by this version yet/)
+  void refused('SMTP_URL', 'http://host', /must be an address such as smtp:/)
+  void refused('MQTT_URL', 'mqtt://host', /not supported by this version yet/)
 
   it('take nothing empty from the command line', async () => {
     assert.match(await refusal({ overrides: { DATA_DIR: '' } }), /must name a folder/)
