@@ -2,10 +2,11 @@
 // out of a WHERE, or get wrong, the database keeps back.
 
 import { AsyncLocalStorage } from 'node:async_hooks'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { PlatformError } from '../kernel/errors.ts'
 import type { Database } from '../ports/database.ts'
 import type { TenantDatabase, TenantScope } from '../ports/tenant-database.ts'
+import { principalOf } from './access.ts'
 
 const scopes = new AsyncLocalStorage<TenantScope>()
 
@@ -25,6 +26,12 @@ export function callersDatabase(database: TenantDatabase): Database {
     stream: (sql, parameters, options) =>
       database.within(callersScope()).stream(sql, parameters, options),
   }
+}
+
+/** For what a caller may know though its rows are not theirs; whoever calls this has seen to that. */
+export function asPlatform<T>(request: FastifyRequest, work: () => Promise<T>): Promise<T> {
+  const { tenantId } = principalOf(request)
+  return scopes.run({ tenantId, merchantId: null }, work)
 }
 
 function callersScope(): TenantScope {

@@ -13,6 +13,7 @@ import {
 } from '../../domains/shipments/queries.ts'
 import { custodyOf, timelineOf } from '../../domains/shipments/timeline.ts'
 import { principalOf } from '../access.ts'
+import { asPlatform } from '../caller-scope.ts'
 import { coldChainReport } from '../cold-chain-report.ts'
 import type { ApiContext } from '../context.ts'
 import { decodeCursor, encodeCursor, pageOf } from '../cursor.ts'
@@ -99,7 +100,7 @@ const tags = ['shipments']
 
 export function shipmentRoutes(app: FastifyInstance, { options, heavyReads }: ApiContext): void {
   const { clock, database } = options
-  const config = { access: 'read' } as const
+  const config = { access: 'own' } as const
 
   app.get<{ Querystring: Static<typeof listQuery> }>(
     '/shipments',
@@ -207,18 +208,22 @@ export function shipmentRoutes(app: FastifyInstance, { options, heavyReads }: Ap
           kind === 'truck' && id !== null ? [{ truckId: id, fromMs, toMs }] : [],
         )
         .slice(-MAX_TRUCK_LEGS)
-      const reports = await heavyReads.run(async () => {
-        const made = []
-        for (const { truckId, fromMs, toMs } of legs) {
-          made.push(
-            await coldChainReport(options, {
-              ...{ tenantId, truckId, fromMs, toMs: toMs ?? nowMs },
-              profileName: request.query.profile,
-            }),
-          )
-        }
-        return made
-      })
+      // The readings are the platform's; of each truck only those are looked at that were taken while the
+      // shipment, which the caller may see, was aboard.
+      const reports = await heavyReads.run(() =>
+        asPlatform(request, async () => {
+          const made = []
+          for (const { truckId, fromMs, toMs } of legs) {
+            made.push(
+              await coldChainReport(options, {
+                ...{ tenantId, truckId, fromMs, toMs: toMs ?? nowMs },
+                profileName: request.query.profile,
+              }),
+            )
+          }
+          return made
+        }),
+      )
       return {
         legs: legs.map(({ truckId, fromMs, toMs }, at) => ({
           truckId,

@@ -123,7 +123,7 @@ const tags = ['warehouses']
 
 export function warehouseRoutes(app: FastifyInstance, { options }: ApiContext): void {
   const { clock, database } = options
-  const config = { access: 'read' } as const
+  const config = { access: 'own' } as const
 
   app.get<{ Querystring: Static<typeof warehousesQuery> }>(
     '/warehouses',
@@ -206,7 +206,8 @@ export function warehouseRoutes(app: FastifyInstance, { options }: ApiContext): 
   app.get<{ Querystring: Static<typeof regionsQuery> }>(
     '/regions',
     {
-      config,
+      // Of traffic and latency, which are the platform's.
+      config: { access: 'read' },
       schema: {
         tags,
         summary: 'Shipments, warehouses, traffic, latency and lag of each region',
