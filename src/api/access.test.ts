@@ -126,6 +126,14 @@ const ROUTES: readonly (readonly [string, string, Access, string?])[] = [
   ['GET', '/api/v1/shipments/summary', 'own'],
   ['GET', '/api/v1/shipments/T-1', 'own'],
   ['GET', '/api/v1/shipments/T-1/temperature', 'own'],
+  ['GET', '/api/v1/track/T-1', 'public'],
+  ['POST', '/api/v1/shipments/T-1/tracking-links', 'change-own', '{}'],
+  ['GET', '/api/v1/shipments/T-1/tracking-links', 'own'],
+  ['DELETE', '/api/v1/shipments/T-1/tracking-links', 'change-own'],
+  ['DELETE', '/api/v1/shipments/T-1/tracking-links/L-1', 'change-own'],
+  ['GET', '/api/v1/shipments/T-1/messages', 'own'],
+  ['GET', '/api/v1/merchants/T-1/milestones', 'own'],
+  ['PUT', '/api/v1/merchants/T-1/milestones', 'change-own', '{"milestones":[]}'],
   ['GET', '/api/v1/warehouses', 'own'],
   ['GET', '/api/v1/warehouses/T-1/stock', 'own'],
   ['GET', '/api/v1/warehouses/T-1/throughput', 'own'],
@@ -182,6 +190,8 @@ describe('the access table', () => {
           .split('?', 1)[0]
           ?.replace(ID, '{id}')
           .replace('high-speed', '{name}')
+          .replace('/track/T-1', '/track/{token}')
+          .replace('L-1', '{linkId}')
           .replace('T-1', '{id}') ?? ''
       const known = new Set(
         ROUTES.map(([method, path]) =>

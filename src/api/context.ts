@@ -6,6 +6,7 @@ import type { FeedStatus } from './feed-status.ts'
 import type { HeavyReads } from './heavy-reads.ts'
 import type { LiveFeed } from './live-feed.ts'
 import type { ServerOptions } from './options.ts'
+import type { PublicTracking } from './public-tracking.ts'
 
 export interface ApiContext {
   readonly options: ServerOptions
@@ -15,4 +16,5 @@ export interface ApiContext {
   readonly live: LiveFeed
   readonly feeds: FeedStatus
   readonly heavyReads: HeavyReads
+  readonly tracking: PublicTracking
 }

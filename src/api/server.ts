@@ -11,11 +11,13 @@ import { createHeavyReads } from './heavy-reads.ts'
 import { createLiveFeed } from './live-feed.ts'
 import type { ServerParts } from './options.ts'
 import { createProcessServer } from './process-server.ts'
+import { createPublicTracking } from './public-tracking.ts'
 import { alertActionRoutes } from './routes/alert-actions.ts'
 import { alertRoutes } from './routes/alerts.ts'
 import { answerRoutes } from './routes/answers.ts'
 import { arrivalRoutes } from './routes/arrivals.ts'
 import { coldChainRoutes } from './routes/cold-chain.ts'
+import { customerRoutes } from './routes/customers.ts'
 import { fleetRoutes } from './routes/fleet.ts'
 import { historyRoutes } from './routes/history.ts'
 import { liveRoutes } from './routes/live.ts'
@@ -75,7 +77,9 @@ function createContext(parts: ServerParts): ApiContext {
     onCutOff: metrics.countStreamCutOff,
     onError: (error) => logger.error('live-feed', error),
   })
-  return { options, wholeDatabase, access, live, feeds, heavyReads: createHeavyReads() }
+  const tracking = createPublicTracking(wholeDatabase, tenantDatabase, clock.nowMs)
+  const heavyReads = createHeavyReads()
+  return { options, wholeDatabase, access, live, feeds, heavyReads, tracking }
 }
 
 function rootRoutes(dashboard: Dashboard): FastifyPluginAsync {
@@ -114,6 +118,7 @@ function routesOf(context: ApiContext): FastifyPluginAsync {
     coldChainRoutes(api, context)
     tripRoutes(api, context)
     shipmentRoutes(api, context)
+    customerRoutes(api, context)
     warehouseRoutes(api, context)
     fleetRoutes(api, context)
     arrivalRoutes(api, context)

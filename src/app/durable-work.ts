@@ -8,12 +8,15 @@ import type { DatabaseAddress } from '../adapters/postgres/address.ts'
 import { createAlertReader } from '../adapters/postgres/alert-reader.ts'
 import { createAnswerStore } from '../adapters/postgres/answer-store.ts'
 import { createArrivalReader } from '../adapters/postgres/arrival-reader.ts'
-import { createPool } from '../adapters/postgres/database.ts'
+import { createPool, databaseOf } from '../adapters/postgres/database.ts'
 import { createMessageStore } from '../adapters/postgres/message-store.ts'
 import { createOutbox } from '../adapters/postgres/outbox-store.ts'
+import { newSecret } from '../adapters/random/system-random.ts'
+import { tokenHash } from '../api/access.ts'
 import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
+import { customerWorkflows } from '../workflows/customers/milestone-workflow.ts'
 import { excursionWorkflow } from '../workflows/excursion/excursion.ts'
 import { lateArrivalWorkflow } from '../workflows/late-arrival/late-arrival.ts'
 import { ChannelFile } from '../workflows/messages/channel-file.ts'
@@ -87,6 +90,12 @@ export async function openDurableWork(options: DurableWorkOptions): Promise<Dura
         desk: options.desk,
       }),
       excursionWorkflow(common),
+      ...customerWorkflows({
+        ...common,
+        database: databaseOf(pool),
+        newSecret,
+        hashOf: tokenHash,
+      }),
     ],
   })
   const work = startWork({ executorId, outbox, engine, clock, logger })

@@ -50,6 +50,11 @@ export function createPool(options: ConnectOptions): pg.Pool {
 
 export function connectDatabase(options: ConnectOptions): PostgresDatabase {
   const pool = createPool(options)
+  return { ...databaseOf(pool), close: () => pool.end() }
+}
+
+/** The port on a pool that somebody else opened, and closes. */
+export function databaseOf(pool: pg.Pool): Database {
   return {
     async query(sql, parameters = []) {
       try {
@@ -60,7 +65,6 @@ export function connectDatabase(options: ConnectOptions): PostgresDatabase {
     },
     stream: (sql, parameters, { batchRows }) =>
       streamFrom(pool, { sql, parameters, batchRows }, (client) => client.query('BEGIN READ ONLY')),
-    close: () => pool.end(),
   }
 }
 

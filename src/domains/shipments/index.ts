@@ -1,6 +1,7 @@
 // The only door to the shipments domain: shipments, and the warehouses that hold them.
 
 import type { Domain } from '../domain.ts'
+import { customerTemplate } from './customer-messages.ts'
 import { shipmentsPipeline, shipmentsPipelineWith } from './pipeline.ts'
 import { shipmentRules } from './rules.ts'
 import { shipmentFleet } from './simulate.ts'
@@ -18,5 +19,6 @@ export const shipmentsDomain: Domain = {
     warehousesPipelineWith(rules(warehouseRules)),
   ],
   referenceTables: [{ name: REORDER_TABLE, check: checkReorderPoints }],
+  templates: [customerTemplate],
   fleets: [shipmentFleet, warehouseFleet],
 }
