@@ -10,6 +10,7 @@ import {
   costOfFleets,
   costOfJudging,
   costOfRules,
+  costOfShipments,
   type Findings,
   FULL,
   QUICK,
@@ -84,6 +85,7 @@ async function measureEmbedded(findings: Findings, part: Part): Promise<void> {
   await part('vehicles', () => costOfJudging(findings))
   await part('answers', () => timesOfAnswers(findings))
   await part('rules', () => costOfRules(findings))
+  await part('shipments', () => costOfShipments(findings))
   await part('kill', () => timeToRecover(findings))
 }
 

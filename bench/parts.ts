@@ -12,7 +12,15 @@ import { type Program, runCommand, startProgram } from './program.ts'
 import type { Figure, Goal } from './report.ts'
 import { measureRuleCost } from './rule-cost.ts'
 import { median, percentile } from './samples.ts'
-import { fillTrips, fillWindows, timeAnswers, WINDOW_QUESTIONS } from './stored-answers.ts'
+import { measureShipmentCosts } from './shipment-costs.ts'
+import {
+  fillShipments,
+  fillTrips,
+  fillWindows,
+  SHIPMENT_QUESTIONS,
+  timeAnswers,
+  WINDOW_QUESTIONS,
+} from './stored-answers.ts'
 import { vehicleCosts } from './vehicle-costs.ts'
 
 export interface Plan {
@@ -23,6 +31,7 @@ export interface Plan {
   readonly scaleEvents: number
   readonly kills: number
   readonly trips: number
+  readonly shipments: number
 }
 
 export const FULL: Plan = {
@@ -33,6 +42,7 @@ export const FULL: Plan = {
   scaleEvents: 1_200_000,
   kills: 3,
   trips: 1_000_000,
+  shipments: 1_000_000,
 }
 export const QUICK: Plan = {
   copies: 1,
@@ -42,6 +52,7 @@ export const QUICK: Plan = {
   scaleEvents: 400_000,
   kills: 1,
   trips: 100_000,
+  shipments: 100_000,
 }
 
 const TRIED_RULE = {
@@ -304,6 +315,24 @@ export async function costOfRules({ plan, add, say }: Findings): Promise<void> {
   add({ id: 'rules.ratio', label: '  against 5', value: ratio, unit: '×', goal: AT_MOST(1.5) })
 }
 
+/** Shipments in the state of one task: memory of each, and an event among few and among all. */
+export async function costOfShipments({ plan, add, say }: Findings): Promise<void> {
+  const shipments = plan.shipments.toLocaleString('en')
+  say(`${shipments} shipments in state`)
+  const { bytesEach, fewUs, manyUs, ratio } = measureShipmentCosts(plan.shipments, 200_000)
+  const label = `memory of a shipment, of ${shipments} in state`
+  add({ id: 'shipments.memory', label, value: bytesEach / 1_024, unit: 'KiB' })
+  add({ id: 'shipments.few', label: '  an event among 10,000', value: fewUs, unit: 'µs' })
+  add({ id: 'shipments.many', label: `  among ${shipments}`, value: manyUs, unit: 'µs' })
+  add({
+    id: 'shipments.ratio',
+    label: '  against 10,000',
+    value: ratio,
+    unit: '×',
+    goal: AT_MOST(1.3),
+  })
+}
+
 /** The program is killed while events come in, and started again at once. */
 export async function timeToRecover(findings: Findings): Promise<void> {
   const { plan, folder } = findings
@@ -384,6 +413,15 @@ export async function timesOfAnswers({ plan, folder, say, add }: Findings): Prom
   await time('windows.day', 'windows of 24 h at 10,000 vehicles, by quarters', quarterHours, 50)
   await time('windows.page', 'windows of 24 h by minutes, a page of 1,000', page, 50)
   await time('trips.summary', `summary of ${trips} trips`, '/trips/summary', 20)
+  const shipments = plan.shipments.toLocaleString('en')
+  say(`filling ${shipments} shipments`)
+  await fillShipments(dataDir, plan.shipments)
+  say('asking for shipments')
+  const { recent, due, region, summary } = SHIPMENT_QUESTIONS
+  await time('shipments.recent', `a merchant's of ${shipments} shipments, by status`, recent, 50)
+  await time('shipments.due', '  by promise, due first', due, 50)
+  await time('shipments.region', '  of a region', region, 50)
+  await time('shipments.summary', '  its figures', summary, 50)
   await program.stop()
   rmSync(dataDir, { recursive: true, force: true })
 }

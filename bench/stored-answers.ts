@@ -93,6 +93,43 @@ export async function fillTrips(dataDir: string, trips: number): Promise<void> {
   })
 }
 
+/** Questions of one merchant of two hundred, filtered and sorted both ways, and the figures of all. */
+export const SHIPMENT_QUESTIONS = {
+  recent: '/shipments?merchant=merchant-7&status=InTransit,Exception&limit=100',
+  due: '/shipments?merchant=merchant-7&promise=late,at-risk&sort=promise&limit=100',
+  region: '/shipments?merchant=merchant-7&region=region-3&limit=100',
+  summary: '/shipments/summary?merchant=merchant-7',
+} as const
+
+const MERCHANTS = 200
+
+/** Shipments of a year and what is added up of them; of most merchants few are not delivered. */
+export async function fillShipments(dataDir: string, shipments: number): Promise<void> {
+  await withDatabase(dataDir, async (client) => {
+    for (let from = 0; from < shipments; from += TRIPS_OF_ONE_INSERT) {
+      await client.query(
+        `INSERT INTO shipment (tenant_id, shipment_id, merchant_id, status, state, promise, promised_at,
+           region, mode, carrier, recorded_at, log_partition, log_offset)
+         SELECT 'default', 'SH' || number, 'merchant-' || number % $5::int,
+           (array['Delivered', 'Delivered', 'Delivered', 'InTransit', 'Exception'])[1 + number / 200 % 5],
+           'in-transit', (array['kept', 'late', 'on-track', 'at-risk'])[1 + number / 1000 % 4],
+           at + interval '3 days', 'region-' || number / 400 % 6, 'truck', 'Twiga Express', at,
+           number % $4::int, number
+         FROM generate_series($1::int, $2::int - 1) AS number,
+           LATERAL (SELECT $3::timestamptz + number * interval '31 seconds' AS at) AS moment`,
+        [
+          from,
+          Math.min(shipments, from + TRIPS_OF_ONE_INSERT),
+          new Date(START_MS),
+          PARTITIONS,
+          MERCHANTS,
+        ],
+      )
+    }
+    await client.query('ANALYZE shipment, shipment_total')
+  })
+}
+
 async function withDatabase(
   dataDir: string,
   work: (client: pg.Client) => Promise<void>,

@@ -123,6 +123,15 @@ export function settle<E extends StreamEvent, S>(
   forgetSettled(slot)
 }
 
+/** The same with one frame for base and head: for keys whose events are never put in between. */
+export function settleInPlace<E extends StreamEvent, S>(slot: KeySlot<E, S>): void {
+  slot.base = slot.head
+  slot.baseTimeMs = slot.headTimeMs
+  slot.mid = null
+  if (slot.tail.length > 0) slot.tail = []
+  forgetSettled(slot)
+}
+
 /**
  * Makes room in a full tail by moving the base over its older half; `apply` runs an event on the base.
  * What comes ahead of its time, such as one event from a clock that runs fast, stays in the tail.

@@ -119,8 +119,8 @@ export interface Pipeline<E extends StreamEvent, S> {
   onEvent(state: S, event: E, context: KeyContext): void
   onTimer(state: S, timer: string, context: KeyContext): void
   /**
-   * An event that comes too late to be put in its place is given to the state all the same, at the key's
-   * newest event time: for states that put their events in order themselves. It is flagged `late` as any.
+   * Events are given to the state as they come, also those that are late, at the key's newest event time: for
+   * states that put their events in order themselves. None is kept to go back to. Late ones are flagged as any.
    */
   readonly takesLateEvents?: true
   /** A moment of wall time at which a key is looked at again, though nothing comes of it; absent where there is none. */

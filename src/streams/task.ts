@@ -32,10 +32,12 @@ import {
 } from './episode.ts'
 import {
   advanceBase,
+  DISORDER_ALLOWANCE_MS,
   type Frame,
   type KeySlot,
   MAX_TAIL_EVENTS,
   settle,
+  settleInPlace,
   shortenTail,
   type TailEvent,
   tailIndex,
@@ -564,10 +566,11 @@ export class Task<E extends StreamEvent, S> {
       return future ? FUTURE_DUPLICATE : DUPLICATE
     }
     this.#heard(slot, record, eventTimeMs)
-    const late = !this.#place(slot, { event, eventTimeMs, ...placeOf(record) })
-    if (late && this.pipeline.takesLateEvents === true) {
-      this.#place(slot, { event, eventTimeMs: slot.headTimeMs, ...placeOf(record) })
-    }
+    const entry = { event, eventTimeMs, ...placeOf(record) }
+    const late =
+      this.pipeline.takesLateEvents === true
+        ? this.#applyAtHead(slot, entry)
+        : !this.#place(slot, entry)
     this.#follow(slot)
     if (event.eventId !== null) rememberId(slot, event.eventId, late)
     if (future) {
@@ -664,6 +667,17 @@ export class Task<E extends StreamEvent, S> {
     for (const change of amendRows(slot, this.pipeline, rows)) this.#rows.set(rowId(change), change)
     this.#amend(slot, [...closed, ...this.pipeline.openEpisodes(slot.head.state)])
     return true
+  }
+
+  /** For states that order their events themselves: nothing is kept to go back to. True where it came too late. */
+  #applyAtHead(slot: KeySlot<E, S>, entry: TailEvent<E>): boolean {
+    const late = entry.eventTimeMs < slot.headTimeMs - DISORDER_ALLOWANCE_MS
+    const eventTimeMs = Math.max(entry.eventTimeMs, slot.headTimeMs)
+    this.#context.enter(slot, slot.head)
+    this.#apply(slot.head, { ...entry, eventTimeMs })
+    slot.headTimeMs = eventTimeMs
+    settleInPlace(slot)
+    return late
   }
 
   #makeRoom(slot: KeySlot<E, S>): void {
