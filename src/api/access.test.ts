@@ -143,6 +143,7 @@ const ROUTES: readonly (readonly [string, string, Access, string?])[] = [
   ['GET', '/api/v1/history/truck-readings', 'own'],
   ['GET', '/api/v1/alerts', 'own'],
   ['GET', `/api/v1/alerts/${ID}`, 'own'],
+  ['GET', '/api/v1/alerts/pending', 'read'],
   ['POST', `/api/v1/alerts/${ID}/acknowledge`, 'operate', '{}'],
   ['DELETE', `/api/v1/alerts/${ID}/acknowledge`, 'operate'],
   ['POST', `/api/v1/alerts/${ID}/assign`, 'operate', '{"assignee":null}'],

@@ -4,6 +4,14 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 
 export type EventResult = 'accepted' | 'rejected' | 'duplicate' | 'late' | 'processed'
 
+export interface RoutingState {
+  /** One process at a time routes. */
+  readonly isOwner: boolean
+  readonly groups: number
+  /** The newest routing document has a fault, and an older one is in force. */
+  readonly isDocumentRefused: boolean
+}
+
 export interface Metrics {
   readonly registry: Registry
   countEvents(labels: { readonly topic: string; readonly result: EventResult }, count: number): void
@@ -15,6 +23,15 @@ export interface Metrics {
   observeBatch(events: number): void
   /** Events that a rule could not judge: a field was missing, or a number came out that is none. */
   countRuleFailures(labels: { readonly rule: string }, count: number): void
+  /** Groups told to a receiver. */
+  countNotifications(
+    labels: { readonly kind: string; readonly receiver: string },
+    count: number,
+  ): void
+  /** How the routing of alerts does in this process. */
+  setRouting(state: RoutingState): void
+  /** The routing lost what it held, and reads it back. */
+  countRoutingFailure(): void
   /** Streams of the live feed that are open. */
   setStreams(count: number): void
   /** Clients of the live feed that were cut off because they did not read. */
@@ -66,6 +83,32 @@ export function createMetrics(registry: Registry = new Registry()): Metrics {
     buckets: BATCH_BUCKETS,
     registers,
   })
+  const notifications = new Counter({
+    name: 'outrider_notifications_total',
+    help: 'Groups of alerts told to a receiver, by what was told',
+    labelNames: ['kind', 'receiver'],
+    registers,
+  })
+  const routingOwner = new Gauge({
+    name: 'outrider_routing_owner',
+    help: '1 in the process that routes alerts',
+    registers,
+  })
+  const routingGroups = new Gauge({
+    name: 'outrider_routing_groups',
+    help: 'Groups of alerts that are open in the process that routes',
+    registers,
+  })
+  const routingRefused = new Gauge({
+    name: 'outrider_routing_document_refused',
+    help: '1 while the newest routing document has a fault and an older one is in force',
+    registers,
+  })
+  const routingFailures = new Counter({
+    name: 'outrider_routing_failures_total',
+    help: 'Times that the routing lost what it held, and read it back',
+    registers,
+  })
   const streams = new Gauge({
     name: 'outrider_live_streams',
     help: 'Open streams of the live feed',
@@ -84,6 +127,13 @@ export function createMetrics(registry: Registry = new Registry()): Metrics {
     observeAlertLatency: (seconds) => alertLatency.observe(seconds),
     observeCheckpoint: (seconds) => checkpoint.observe(seconds),
     observeBatch: (count) => batch.observe(count),
+    countNotifications: (labels, count) => notifications.inc({ ...labels }, count),
+    setRouting({ isOwner, groups, isDocumentRefused }) {
+      routingOwner.set(isOwner ? 1 : 0)
+      routingGroups.set(groups)
+      routingRefused.set(isDocumentRefused ? 1 : 0)
+    },
+    countRoutingFailure: () => routingFailures.inc(),
     setStreams: (count) => streams.set(count),
     countRuleFailures: (labels, count) => ruleFailures.inc(labels, count),
     countStreamCutOff: () => cutOff.inc(),

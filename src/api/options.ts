@@ -9,6 +9,7 @@ import type { Database } from '../ports/database.ts'
 import type { MessageContent, MessageTemplate } from '../ports/message.ts'
 import type { TenantDatabase } from '../ports/tenant-database.ts'
 import type { Views } from '../ports/views.ts'
+import type { AlertEvidence } from './alert-evidence.ts'
 import type { ProcessServerOptions } from './process-server.ts'
 import type { RuleDesk } from './rule-desk.ts'
 
@@ -75,6 +76,9 @@ export interface ServerOptions extends ProcessServerOptions {
   readonly topics: readonly ArchivedTopic[]
   topicStatus(): Promise<readonly TopicStatus[]>
   readonly ruleDesk: RuleDesk
+  readonly alertEvidence: AlertEvidence
+  /** Views whose documents say which rules are about to fire. */
+  readonly entityViews: readonly string[]
   /** Null where this process cannot write to the log. */
   readonly arrivalDesk: ArrivalDesk | null
   /** The words of messages, with an example of each. */

@@ -70,6 +70,8 @@ export interface RuleDesk {
   /** YAML of a rule in force. */
   text(name: string): string | undefined
   versions(name: string): Promise<readonly RuleVersion[]>
+  /** YAML of a version that was in force; undefined where none has that number. */
+  versionText(name: string, version: number): Promise<string | undefined>
   check(text: string): CheckedRule
   write(name: string, text: string, author: string): Promise<Result<RuleListing, WriteProblem>>
   erase(name: string): Promise<boolean>

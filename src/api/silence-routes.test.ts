@@ -12,6 +12,7 @@ import { createMemoryViews } from '../adapters/views/memory-views.ts'
 import { startAlertRouting } from '../app/alert-routing.ts'
 import { derivedId } from '../kernel/ids.ts'
 import { alertOf } from '../ports/views.contract.ts'
+import { createMetrics } from './metrics.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
@@ -21,6 +22,7 @@ const warm = { name: 'rule', operator: '=', value: 'warm' }
 test('silences over a real database, with the routing running', async (t) => {
   const { database, address, tenantDatabase } = await testPostgres(t)
   const views = createMemoryViews('run1')
+  const metrics = createMetrics()
   const start = () =>
     startAlertRouting({
       address,
@@ -29,6 +31,7 @@ test('silences over a real database, with the routing running', async (t) => {
       dataDir: '/nowhere',
       clock: systemClock(),
       logger: silentLogger,
+      metrics,
     })
   let routing = start()
   const server = await startApiServer({
@@ -79,6 +82,15 @@ test('silences over a real database, with the routing running', async (t) => {
   const to = new Date(Date.now() + HOUR_MS).toISOString()
   const silence = { matchers: [warm], to, reason: 'Workshop' }
   let id = ''
+
+  await t.test('the routing says in the metrics that it is here, and how it does', async () => {
+    const shown = (name: string) => metrics.registry.getSingleMetricAsString(name)
+    await until('it owns the routing', async () =>
+      (await shown('outrider_routing_owner')).endsWith('outrider_routing_owner 1'),
+    )
+    assert.match(await shown('outrider_routing_groups'), /outrider_routing_groups 0$/)
+    assert.match(await shown('outrider_routing_document_refused'), /refused 0$/)
+  })
 
   await t.test('a preview says what it would keep quiet', async () => {
     const preview = await ask('POST', '/silences/preview', { matchers: [warm] })

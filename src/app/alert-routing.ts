@@ -7,6 +7,7 @@ import type { DatabaseAddress } from '../adapters/postgres/address.ts'
 import { createRoutingStore } from '../adapters/postgres/routing-store.ts'
 import { randomRunId } from '../adapters/random/system-random.ts'
 import { handledDocuments } from '../api/alert-queries.ts'
+import type { Metrics } from '../api/metrics.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Database } from '../ports/database.ts'
 import type { Logger } from '../ports/logger.ts'
@@ -27,10 +28,11 @@ export interface AlertRoutingOptions {
   readonly dataDir: string
   readonly clock: Clock
   readonly logger: Logger
+  readonly metrics: Pick<Metrics, 'countNotifications' | 'setRouting' | 'countRoutingFailure'>
 }
 
 export function startAlertRouting(options: AlertRoutingOptions): RoutingRunner {
-  const { address, database, views, dataDir, clock, logger } = options
+  const { address, database, views, dataDir, clock, logger, metrics } = options
   const store = createRoutingStore({ address })
   const runner = startRouting({
     store,
@@ -47,9 +49,12 @@ export function startAlertRouting(options: AlertRoutingOptions): RoutingRunner {
         await Promise.all(handled.map((alert) => views.publishHandling(alert)))
       }
     },
+    onState: (state) => metrics.setRouting(state),
+    onFailure: () => metrics.countRoutingFailure(),
     onNotified(notifications) {
       for (const { id, kind, receiver, firing, resolved } of notifications) {
         const counts = { firing: firing.length, resolved: resolved.length }
+        metrics.countNotifications({ kind, receiver }, 1)
         logger.debug('alerts-notified', { id, kind, receiver, ...counts })
       }
     },

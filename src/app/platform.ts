@@ -177,6 +177,7 @@ export async function openPlatform({
           dataDir: settings.dataDir,
           clock,
           logger,
+          metrics,
         })
       : null
     if (routing !== null) closers.push(() => routing.stop())

@@ -1,5 +1,6 @@
 // What the API does with rules: shows, checks, writes them, and runs them over history in a thread beside.
 
+import { stringify } from 'yaml'
 import type { CheckedRule, RuleDesk, RuleListing, TrialProblem } from '../api/rule-desk.ts'
 import { failed, ok, type Result } from '../kernel/result.ts'
 import { toIso } from '../kernel/time.ts'
@@ -63,6 +64,10 @@ export function createRuleDesk({ settings, address }: Platform, book: RuleBook):
     problems: () => book.problems(),
     text: (name) => book.rules().find(({ document }) => document.name === name)?.text,
     versions: (name) => book.versions(name),
+    async versionText(name, version) {
+      const found = (await book.versions(name)).find((each) => each.version === version)
+      return found === undefined ? undefined : stringify(found.document)
+    },
     check,
     async write(name, text, author) {
       const problems = failedCases(check(text))

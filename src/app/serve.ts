@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
+import { createReferenceStore } from '../adapters/postgres/reference-store.ts'
 import { connectTenantDatabase } from '../adapters/postgres/tenant-database.ts'
 import { createTokenStore } from '../adapters/postgres/token-store.ts'
 import { newSecret } from '../adapters/random/system-random.ts'
@@ -14,12 +15,13 @@ import { profileOf } from '../domains/vehicles/pipeline.ts'
 import { eventsRoutes } from '../doors/http-events.ts'
 import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
 import type { ReferenceDocument } from '../ports/reference-source.ts'
+import { createAlertEvidence } from './alert-evidence.ts'
 import { templateExamples } from './message-templates.ts'
 import { needsDatabase, type Platform } from './platform.ts'
 import { openReferenceSource } from './reference-source.ts'
 import { mayWriteLog } from './role-needs.ts'
 import { createRuleDesk } from './rule-desk.ts'
-import { archivedTopics, checkReference } from './topics.ts'
+import { allPipelines, archivedTopics, checkReference } from './topics.ts'
 import { programVersion } from './version.ts'
 
 const DASHBOARD = fileURLToPath(new URL('../../web/build', import.meta.url))
@@ -99,6 +101,11 @@ async function createApp(
     topics: [...archivedTopics.values()],
     topicStatus: () => platform.topicStatus(),
     ruleDesk: createRuleDesk(platform, rules),
+    entityViews: allPipelines.flatMap(({ view }) => (view === undefined ? [] : [view.name])),
+    alertEvidence: createAlertEvidence({
+      ...{ settings, database },
+      references: createReferenceStore(database),
+    }),
     arrivalDesk: platform.arrivalDesk,
     messageTemplates: templateExamples(),
     profiles: () => [...profilesOf(references.reference(PROFILE_TABLE)).values()],

@@ -11,6 +11,11 @@ export interface ReferenceTableDefinition {
   check(content: unknown): string | undefined
 }
 
+export interface JoinedRow {
+  readonly table: string
+  readonly row: Readonly<Record<string, unknown>>
+}
+
 export interface Domain {
   readonly name: string
   readonly pipelines: readonly AnyPipeline[]
@@ -19,6 +24,11 @@ export interface Domain {
   /** The pipelines with rules from elsewhere. */
   pipelinesWith(rules: (topic: RuleTopic) => RuleSource): readonly AnyPipeline[]
   readonly referenceTables: readonly ReferenceTableDefinition[]
+  /** Rows that an event, with its fields by name, is joined with; `tables` gives contents, or undefined. */
+  referenceRows?(
+    event: Readonly<Record<string, unknown>>,
+    tables: (name: string) => unknown,
+  ): readonly JoinedRow[]
   /** Its synthetic world: what `outrider simulate` and `start` drive. */
   readonly fleets: readonly SimulatedFleet[]
   /** The words of the messages that it asks for. */

@@ -105,6 +105,25 @@ test('the first event that shows the condition opens an alert, further ones open
   assert.deepEqual([last?.status, last?.endsAtMs, last?.count], ['resolved', 30_000, 2])
 })
 
+test('what holds, though not yet for long or often enough, is pending', () => {
+  const lasting = watch({ forMs: 20_000 })
+  lasting.warm(0, 8)
+  lasting.warm(10, 8)
+  const about = { rule: 'too-warm', severity: 'major', entityType: 'box', instance: '' }
+  assert.deepEqual(lasting.rules.pending(lasting.runs), [
+    { ...about, sinceMs: 0, firesAtMs: 20_000, seen: 2, needed: null },
+  ])
+  lasting.warm(20, 8)
+  assert.deepEqual(lasting.rules.pending(lasting.runs), [], 'it fires')
+  const counting = watch({ count: 3, withinMs: 60_000 })
+  counting.warm(5, 8)
+  assert.deepEqual(counting.rules.pending(counting.runs), [
+    { ...about, sinceMs: 5_000, firesAtMs: null, seen: 1, needed: 3 },
+  ])
+  counting.warm(70, 5)
+  assert.deepEqual(counting.rules.pending(counting.runs), [])
+})
+
 test('with a duration the condition must hold for so long without a break', () => {
   const { warm, told, story, runs } = watch({ forMs: 20_000 })
   warm(0, 8)

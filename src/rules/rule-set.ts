@@ -5,7 +5,7 @@ import { assert } from '../kernel/errors.ts'
 import type { EpochMs } from '../kernel/time.ts'
 import type { FieldValue, Severity } from '../ports/alert.ts'
 import type { Episode } from '../streams/episode.ts'
-import type { KeyContext, Silence } from '../streams/pipeline.ts'
+import type { KeyContext, PendingRule, Silence } from '../streams/pipeline.ts'
 import { type CompiledRule, compileRule, type RuleProblem } from './compile.ts'
 import type { Condition } from './condition.ts'
 import { FAILS, NO, YES } from './condition-part.ts'
@@ -206,6 +206,14 @@ export class RuleSet {
     }
   }
 
+  /** What holds already and does not fire yet. */
+  pending(runs: Readonly<RuleRuns>): readonly PendingRule[] {
+    return runs.flatMap((run) => {
+      const definition = this.#judging[this.#places.get(run.rule) ?? -1]?.definition
+      return run.episode !== null || definition === undefined ? [] : pendingRun(definition, run)
+    })
+  }
+
   /** Ends what rules had opened that are no longer in the set. */
   dropGone(runs: RuleRuns, context: KeyContext): void {
     for (let index = runs.length - 1; index >= 0; index--) {
@@ -360,6 +368,17 @@ export class RuleSet {
     const doubled = (episode.count & (episode.count - 1)) === 0
     if (worse || graver || doubled) context.publishEpisode(episode)
   }
+}
+
+function pendingRun(definition: RuleDefinition, run: RuleRun): readonly PendingRule[] {
+  const { name: rule, severity, entityType, count, forMs = 0 } = definition
+  const sinceMs = run.heldSinceMs ?? run.hits?.[0]
+  if (sinceMs === undefined) return []
+  const { instance } = run
+  const about = { rule, severity, entityType, instance, sinceMs }
+  return count === undefined
+    ? [{ ...about, firesAtMs: sinceMs + forMs, seen: run.count, needed: null }]
+    : [{ ...about, firesAtMs: null, seen: run.hits?.length ?? 0, needed: count }]
 }
 
 /** One rule at one event. */

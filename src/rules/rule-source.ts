@@ -157,6 +157,12 @@ export function pipelineRules<S>(
   return {
     table: source.table,
     silences: (content) => source.ofTable(content).silences<S>(labelsOf),
+    pending(state, content) {
+      const runs = of.runs(state)
+      return runs.some(({ episode }) => episode === null)
+        ? source.ofTable(content).pending(runs)
+        : []
+    },
     changed(state, context) {
       const runs = of.runs(state)
       if (runs.length > 0) source.at(context).dropGone(runs, context)

@@ -1,5 +1,5 @@
-// When a rule is on duty: days and hours by the clock on the wall of a time zone. The hour that daylight
-// saving skips never comes, the one that it repeats counts twice.
+// Times of the week by the clock on the wall of a zone: when a rule is on duty, when a route is mute. The hour
+// that daylight saving skips never comes, the one that it repeats counts twice.
 
 import { Temporal } from 'temporal-polyfill'
 import { DAY_MS, type EpochMs, MINUTE_MS } from '../kernel/time.ts'
@@ -15,11 +15,36 @@ export interface Schedule {
   readonly zone: string
 }
 
-/** Tells whether an instant is within the schedule; remembers offsets between calls, and nothing else. */
-export function compileSchedule(schedule: Schedule): (atMs: EpochMs) => boolean {
-  const days = new Set(schedule.days.map((day) => DAYS.indexOf(day)))
-  const spans = schedule.hours.map(spanOf)
-  const offsetAt = offsetsOf(schedule.zone)
+/** `[fromMinute, toMinute)` of the day; where it ends before it begins, it ends on the next day. */
+export interface WeekTime {
+  readonly days: readonly Day[]
+  readonly fromMinute: number
+  readonly toMinute: number
+}
+
+/** Tells whether an instant is within the times. */
+export type IsWithin = (atMs: EpochMs) => boolean
+
+const MINUTES_A_DAY = 24 * 60
+
+export function compileSchedule({ days, hours, zone }: Schedule): IsWithin {
+  return compileTimes(
+    zone,
+    hours.map((span) => {
+      const [from = '', to = ''] = span.split('-')
+      return { days, fromMinute: minuteOf(from) ?? 0, toMinute: minuteOf(to) ?? 0 }
+    }),
+  )
+}
+
+/** Remembers the zone's offset between calls, and nothing else. */
+export function compileTimes(zone: string, times: readonly WeekTime[]): IsWithin {
+  const spans = times.map(({ days, fromMinute, toMinute }) => ({
+    days: new Set(days.map((day) => DAYS.indexOf(day))),
+    from: fromMinute,
+    to: toMinute,
+  }))
+  const offsetAt = offsetsOf(zone)
   return (atMs) => {
     const localMs = atMs + offsetAt(atMs)
     const dayNumber = Math.floor(localMs / DAY_MS)
@@ -27,12 +52,19 @@ export function compileSchedule(schedule: Schedule): (atMs: EpochMs) => boolean 
     // The first of January 1970 was a Thursday.
     const today = (((dayNumber + 3) % 7) + 7) % 7
     const yesterday = (today + 6) % 7
-    return spans.some(({ from, to }) =>
+    return spans.some(({ days, from, to }) =>
       from < to
         ? days.has(today) && minute >= from && minute < to
         : (days.has(today) && minute >= from) || (days.has(yesterday) && minute < to),
     )
   }
+}
+
+/** `08:30` as minutes of the day, `24:00` included; undefined where it is no such. */
+export function minuteOf(text: string): number | undefined {
+  const parts = /^(\d{2}):([0-5]\d)$/.exec(text)
+  const minute = Number(parts?.[1]) * 60 + Number(parts?.[2])
+  return parts !== null && minute <= MINUTES_A_DAY ? minute : undefined
 }
 
 export function isTimeZone(zone: string): boolean {
@@ -42,21 +74,6 @@ export function isTimeZone(zone: string): boolean {
   } catch {
     return false
   }
-}
-
-interface Span {
-  readonly from: number
-  readonly to: number
-}
-
-function spanOf(text: string): Span {
-  const [from = '', to = ''] = text.split('-')
-  return { from: minuteOf(from), to: minuteOf(to) }
-}
-
-function minuteOf(text: string): number {
-  const [hours, minutes] = text.split(':').map(Number)
-  return (hours ?? 0) * 60 + (minutes ?? 0)
 }
 
 /** Offset of the zone from UTC, looked up once between two changes of it. */

@@ -2,6 +2,7 @@
 // event and event time, with no clock, chance or I/O.
 
 import type { DurationMs, EpochMs } from '../kernel/time.ts'
+import type { Severity } from '../ports/alert.ts'
 import type { DeadLetter, OutboxEntry } from '../ports/checkpoint-store.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type { RowLayout, RowTable } from '../ports/row-table.ts'
@@ -41,6 +42,20 @@ export type PutRow = <R>(table: RowTable<R>, row: R) => void
 /** Reference tables that begin so hold rules; a task takes only that of its own pipeline. */
 export const RULE_TABLE_PREFIX = 'rules.'
 
+/** A rule whose condition holds, though not yet for long or often enough to fire. */
+export interface PendingRule {
+  readonly rule: string
+  readonly severity: Severity
+  readonly entityType: string
+  readonly instance: string
+  readonly sinceMs: EpochMs
+  /** Event time at which it fires if it goes on holding; null where it counts. */
+  readonly firesAtMs: EpochMs | null
+  /** Events on which it held, and how many it takes; null where it takes time. */
+  readonly seen: number
+  readonly needed: number | null
+}
+
 /** Rules as far as the engine takes part in them. */
 export interface PipelineRules<S> {
   /** Reference table that they come from; null where they never change. */
@@ -49,6 +64,8 @@ export interface PipelineRules<S> {
   silences(content: unknown): readonly Silence<S>[]
   /** The table has changed: ends what rules had opened that are there no more. */
   changed(state: S, context: KeyContext): void
+  /** What is about to fire in this state, by the rules of the table. */
+  pending(state: Readonly<S>, content: unknown): readonly PendingRule[]
   /** How often rules could not judge an event, since the last call. */
   takeFailures(): readonly {
     readonly rule: string

@@ -43,7 +43,7 @@ import {
   tailIndex,
 } from './key-slot.ts'
 import { openWindowEntries } from './open-windows.ts'
-import type { BroadcastDefinition, Pipeline, Silence } from './pipeline.ts'
+import type { BroadcastDefinition, PendingRule, Pipeline, Silence } from './pipeline.ts'
 import { RecentIds } from './recent-ids.ts'
 import { SilenceQueue } from './silence-queue.ts'
 import { SubjectIndex } from './subject-index.ts'
@@ -264,6 +264,7 @@ export class Task<E extends StreamEvent, S> {
         open,
       })
       if (view === undefined || document === undefined) continue
+      const pending = this.#pendingOf(slot)
       entries.push({
         view: view.name,
         key: slot.key,
@@ -273,10 +274,16 @@ export class Task<E extends StreamEvent, S> {
           offset: slot.lastOffset,
           clockMs: Math.max(0, this.#arrivalClockMs),
         },
-        json: JSON.stringify(document),
+        json: JSON.stringify(pending.length === 0 ? document : { ...document, pending }),
       })
     }
     return entries
+  }
+
+  #pendingOf({ head }: KeySlot<E, S>): readonly PendingRule[] {
+    const { rules } = this.pipeline
+    if (rules === undefined) return []
+    return rules.pending(head.state, this.#references.get(rules.table ?? ''))
   }
 
   /** Marks keys as unseen whose views did not get where they should. */

@@ -51,10 +51,7 @@ test('an operator resolves, silences, and sees who was told', async (t) => {
     ])
     await page.goto(`${address}/alerts`)
     await row(TRUCK).getByRole('link').click()
-    await drawer
-      .getByText('Told to dispatch')
-      .waitFor({ timeout: 20_000 })
-      .catch(() => undefined)
+    await drawer.getByText('Told to dispatch').waitFor()
     await page.keyboard.press('r')
     await drawer.getByText(/Resolved by local/).waitFor()
     await drawer.getByText('local resolved').waitFor()

@@ -1,8 +1,9 @@
 // Every screen, in light and dark, on a desk and on a phone: accessible, quiet, and within its frame.
 
 import assert from 'node:assert/strict'
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Page } from 'playwright-core'
 import { startProgram, temporaryDataDir } from '../program.ts'
@@ -11,6 +12,10 @@ import { sendReadings } from './readings.ts'
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const TRUCK = 'KDG 481P'
+const ROUTING = `
+receivers: [{name: dispatch, channels: [inbox]}]
+route: {receiver: dispatch, groupBy: [rule], groupWait: 1s}
+`
 /** What a finger needs, in CSS pixels. */
 const TARGET_PX = 44
 
@@ -43,6 +48,16 @@ const screens: readonly Screen[] = [
     name: 'no alert matches',
     path: '/alerts?state=open&q=nothing-like-this',
     ready: (page) => page.getByRole('button', { name: 'Clear filters' }).waitFor(),
+  },
+  {
+    name: 'pending alerts',
+    path: '/alerts/pending',
+    ready: (page) => page.getByText('Nothing is about to fire').waitFor(),
+  },
+  {
+    name: 'silences',
+    path: '/alerts/silences',
+    ready: (page) => page.getByText('Nothing is silenced').waitFor(),
   },
   {
     name: 'cold chain',
@@ -109,6 +124,15 @@ const screens: readonly Screen[] = [
     ready: (page) => page.getByText('good, cases pass').waitFor(),
   },
   {
+    name: 'notifications',
+    path: '/alerts/notifications',
+    ready: (page) =>
+      page
+        .getByRole('cell', { name: /^rule=/ })
+        .first()
+        .waitFor(),
+  },
+  {
     name: 'settings',
     path: '/more',
     ready: (page) => page.getByText('Distance and speed').waitFor(),
@@ -139,7 +163,10 @@ async function alertIdOf(address: string): Promise<string> {
 }
 
 async function prepare(t: TestContext): Promise<string> {
-  const program = await startProgram(temporaryDataDir(t), ['--no-simulate'], {
+  const dataDir = temporaryDataDir(t)
+  mkdirSync(dataDir, { recursive: true, mode: 0o755 })
+  writeFileSync(join(dataDir, 'routing.yaml'), ROUTING)
+  const program = await startProgram(dataDir, ['--no-simulate'], {
     OUTRIDER_LOG_LEVEL: 'error',
   })
   t.after(() => program.stop())

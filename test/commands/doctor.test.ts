@@ -106,6 +106,24 @@ test('a wrong setting is found, and no secret is said', async (t) => {
   assert.doesNotMatch(found.said, /hunter2/)
 })
 
+test('a fault in a document of the operator is said, with file and line', async (t) => {
+  const dataDir = temporaryDataDir(t)
+  mkdirSync(join(dataDir, 'rules'), { recursive: true })
+  const put = (name: string, text: string): void => writeFileSync(join(dataDir, name), text)
+  put('routing.yaml', 'receivers: [{name: ops, channels: [inbox]}]\nroute: {receiver: nobody}\n')
+  put('rules/off.yaml', 'name: high-speed\ndisabled: true\n')
+  const first = await examine(dataDir)
+  failing(first, 'routing', /routing\.yaml: line 2, column 19: .*nobody/)
+  assert.equal(first.of('rules').state, 'ok')
+  put('routing.yaml', 'receivers: [{name: ops, channels: [inbox]}]\nroute: {receiver: ops}\n')
+  put('rules/off.yaml', 'name: high-sped\ndisabled: true\n')
+  const second = await examine(dataDir)
+  assert.deepEqual([second.of('routing').state, second.of('rules').state], ['ok', 'warning'])
+  assert.match(second.of('rules').message, /^off\.yaml switches off high-sped, which/)
+  put('rules/off.yaml', 'name: high-speed\nwhen: event.speed > 1\n')
+  failing(await examine(dataDir), 'rules', /^off\.yaml:1:1: /)
+})
+
 test('a port that another program has is found', async (t) => {
   const port = await listening(t, createServer())
   const found = await examine(temporaryDataDir(t), { OUTRIDER_PORT: String(port) })

@@ -3,6 +3,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
 import { principalOf } from '../access.ts'
+import { referenceRowSchema } from '../alert-evidence.ts'
 import type { AlertDocument } from '../alert-json.ts'
 import { ALERT_COMMENT_KINDS, alertSchema, positionSchema } from '../alert-json.ts'
 import {
@@ -13,7 +14,8 @@ import {
   transitionsOf,
 } from '../alert-queries.ts'
 import type { ApiContext } from '../context.ts'
-import { archivedEvent } from '../history-queries.ts'
+import { archivedEvent, type EventDocument } from '../history-queries.ts'
+import { pendingAlertSchema, pendingAlerts } from '../pending-alerts.ts'
 import {
   DEFAULT_LIMIT,
   idParameter,
@@ -54,6 +56,8 @@ export const commentSchema = Type.Object({
   kind: Type.Union(ALERT_COMMENT_KINDS.map((kind) => Type.Literal(kind))),
 })
 
+const event = (description: string) => Type.Record(Type.String(), Type.Unknown(), { description })
+
 const alertDetailSchema = Type.Composite([
   alertSchema,
   Type.Object({
@@ -68,8 +72,19 @@ const alertDetailSchema = Type.Composite([
       }),
     ),
     comments: Type.Array(commentSchema),
-    event: nullable(Type.Record(Type.String(), Type.Unknown())),
+    event: nullable(event('The event that opened it')),
+    closingEvent: nullable(event('The event at which it was seen to be over')),
+    ruleText: nullable(Type.String({ description: 'YAML of the rule, in the version that fired' })),
+    references: Type.Array(referenceRowSchema, {
+      description: 'Rows of reference tables that the opening event was joined with',
+    }),
   }),
+])
+
+const pendingQuery = query({ entity: Type.Optional(text()) })
+const pendingSchema = Type.Composite([
+  listOf(pendingAlertSchema),
+  Type.Object({ total: Type.Integer({ description: 'All of them, the listed ones included' }) }),
 ])
 
 const tags = ['alerts']
@@ -97,13 +112,33 @@ export function alertRoutes(app: FastifyInstance, { options }: ApiContext): void
     },
   )
 
+  app.get<{ Querystring: Static<typeof pendingQuery> }>(
+    '/alerts/pending',
+    {
+      config: { access: 'read' },
+      schema: {
+        tags,
+        summary:
+          'What is about to fire: conditions that hold, though not yet for long or often enough',
+        querystring: pendingQuery,
+        response: { 200: pendingSchema },
+      },
+    },
+    async (request) => {
+      const { tenantId } = principalOf(request)
+      const { entity } = request.query
+      return { ...(await pendingAlerts(options, { tenantId, entity })), next: null }
+    },
+  )
+
   app.get<{ Params: IdParameter }>(
     '/alerts/:id',
     {
       config: { access: 'own' },
       schema: {
         tags,
-        summary: 'One alert with its transitions, comments and the event that opened it',
+        summary:
+          'One alert with its transitions, comments, the events that opened and closed it, its rule and reference rows',
         params: idParameter,
         response: { 200: alertDetailSchema },
       },
@@ -113,20 +148,42 @@ export function alertRoutes(app: FastifyInstance, { options }: ApiContext): void
       const key = { id: request.params.id, tenantId }
       const alert = await alertById(database, key)
       if (alert === undefined) throw await whyMissing(options, { ...key, merchantId })
-      const [transitions, comments, event] = await Promise.all([
+      // What a merchant may see is their own; rules and reference data are the operator's.
+      const isOperator = merchantId === null
+      const [transitions, comments, opening, ruleText] = await Promise.all([
         transitionsOf(database, key),
         commentsOf(database, key),
-        openingEvent(options, alert, tenantId),
+        eventAt(options, alert.position, tenantId),
+        isOperator ? options.ruleDesk.versionText(alert.rule, alert.ruleVersion) : undefined,
       ])
-      return { ...alert, transitions, comments, event: event ?? null }
+      const closedBy = transitions.findLast(({ status }) => status === 'resolved')?.position
+      const [closing, references] = await Promise.all([
+        alert.streamStatus === 'resolved' && closedBy !== undefined
+          ? eventAt(options, closedBy, tenantId)
+          : undefined,
+        opening === undefined || !isOperator
+          ? []
+          : options.alertEvidence.referenceRows(alert.position, opening),
+      ])
+      return {
+        ...{ ...alert, transitions, comments },
+        event: opening ?? null,
+        closingEvent: closing ?? null,
+        ruleText: ruleText ?? null,
+        references,
+      }
     },
   )
 }
 
-function openingEvent(options: ApiContext['options'], alert: AlertDocument, tenantId: string) {
-  const topic = options.topics.find((candidate) => candidate.name === alert.position.topic)
-  if (topic === undefined) return undefined
-  return archivedEvent(options.database, topic, { ...alert.position, tenantId })
+/** Undefined where it is not archived (yet). */
+async function eventAt(
+  { topics, database }: ApiContext['options'],
+  position: AlertDocument['position'],
+  tenantId: string,
+): Promise<EventDocument | undefined> {
+  const topic = topics.find((candidate) => candidate.name === position.topic)
+  return topic === undefined ? undefined : archivedEvent(database, topic, { ...position, tenantId })
 }
 
 const STATUSES = ['pending', 'firing', 'resolved', 'open']

@@ -22,6 +22,7 @@ import { openReferenceSource } from '../reference-source.ts'
 import { missingForRoles } from '../role-needs.ts'
 import type { Settings } from '../settings.ts'
 import { checkReference } from '../topics.ts'
+import { checkDocuments } from './doctor-documents.ts'
 import { checkDynamoDb, mendDynamoDb } from './doctor-dynamodb.ts'
 import { checkKafka, checkPostgres, checkRedis, type Finding } from './doctor-servers.ts'
 
@@ -69,6 +70,7 @@ async function examine({ dataDir, fix }: DoctorFlags): Promise<readonly Finding[
     folder.state !== 'failed' && existsSync(logFolder(settings)) && (await isRunning(settings))
   findings.push(await port(settings, running))
   findings.push(...(await references(settings)))
+  if (folder.state !== 'failed') findings.push(...(await checkDocuments(settings)))
   const clock = systemClock()
   findings.push(...(await checkKafka(settings, clock)))
   if (settings.views === 'redis' && settings.redisUrl !== null) {

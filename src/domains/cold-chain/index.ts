@@ -6,6 +6,7 @@ import {
   coldChainPipeline,
   coldChainPipelineWith,
   PROFILE_TABLE,
+  profileRow,
 } from './pipeline.ts'
 import { coldChainRules } from './rules.ts'
 import { truckFleet } from './simulate.ts'
@@ -16,5 +17,6 @@ export const coldChain: Domain = {
   rules: [coldChainRules],
   pipelinesWith: (rules) => [coldChainPipelineWith(rules(coldChainRules))],
   fleets: [truckFleet],
+  referenceRows: ({ profile }, tables) => profileRow(profile, tables(PROFILE_TABLE)),
   referenceTables: [{ name: PROFILE_TABLE, check: checkProfileTable }],
 }

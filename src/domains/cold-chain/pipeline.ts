@@ -86,6 +86,15 @@ export function profilesOf(content: unknown): Profiles {
 /** What comes of judging a temperature. */
 const JUDGED_FIELDS = ['limitC', 'breached', 'recovered', 'side', 'severity', 'deviationC']
 
+/** The profile that an event is judged by, as a row for showing. */
+export function profileRow(
+  name: unknown,
+  content: unknown,
+): readonly { readonly table: string; readonly row: Readonly<Record<string, unknown>> }[] {
+  const profile = profilesOf(content).get(typeof name === 'string' ? name : DEFAULT_PROFILE_NAME)
+  return profile === undefined ? [] : [{ table: PROFILE_TABLE, row: { ...profile } }]
+}
+
 const fleetMinutes: WindowDefinition<TruckReading> = {
   name: 'cold-chain-fleet',
   sizeMs: 5 * MINUTE_MS,

@@ -8,6 +8,7 @@ import {
   checkModels,
   checkVehicles,
   MODELS_TABLE,
+  rowsOfVehicle,
   VEHICLES_TABLE,
 } from './reference.ts'
 import { vehicleRules } from './rules.ts'
@@ -19,6 +20,7 @@ export const vehicles: Domain = {
   rules: [vehicleRules],
   pipelinesWith: (rules) => [vehiclesPipelineWith(rules(vehicleRules))],
   fleets: [vehicleFleet],
+  referenceRows: ({ vehicleId }, tables) => rowsOfVehicle(String(vehicleId), tables),
   referenceTables: [
     { name: VEHICLES_TABLE, check: checkVehicles },
     { name: MODELS_TABLE, check: checkModels },

@@ -116,6 +116,29 @@ function joined(tables: VehicleTables): Fleet {
   )
 }
 
+/** The rows that a vehicle is joined with, in the order of the join. */
+export function rowsOfVehicle(
+  vehicleId: string,
+  tables: (name: string) => unknown,
+): readonly { readonly table: string; readonly row: Readonly<Record<string, unknown>> }[] {
+  const [vehicles, models, colors] = [VEHICLES_TABLE, MODELS_TABLE, COLORS_TABLE].map(tables)
+  const vehicle = vehiclesCheck.Check(vehicles)
+    ? vehicles.find((row) => row.vehicleId === vehicleId)
+    : undefined
+  if (vehicle === undefined) return []
+  const model = modelsCheck.Check(models)
+    ? models.find((row) => String(row.modelId) === String(vehicle.modelId))
+    : undefined
+  const color = colorsCheck.Check(colors)
+    ? colors.find((row) => String(row.colorId) === String(vehicle.colorId))
+    : undefined
+  return [
+    { table: VEHICLES_TABLE, row: vehicle },
+    ...(model === undefined ? [] : [{ table: MODELS_TABLE, row: model }]),
+    ...(color === undefined ? [] : [{ table: COLORS_TABLE, row: color }]),
+  ]
+}
+
 /** Says what is wrong with a table, or nothing. */
 function checkerOf<S extends TSchema>(
   check: TypeCheck<S>,

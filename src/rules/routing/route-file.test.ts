@@ -4,7 +4,6 @@ import { DEFAULT_ROUTING, defaultRoutes } from './default-routes.ts'
 import { compileMatcher, MAX_VALUE_LENGTH, parseMatcher } from './matcher.ts'
 import { parseRouting, problemText } from './route-file.ts'
 import { routesFor } from './route-table.ts'
-import { isWithin, type Schedule } from './schedule.ts'
 
 const GOOD = `receivers:
   - name: ops
@@ -119,12 +118,14 @@ test('matchers are read with and without quotes, and a label that is missing is 
 })
 
 test('a schedule follows the clock on the wall over both changes of daylight saving', () => {
-  const night: Schedule = {
-    name: 'night',
-    zone: 'Europe/Berlin',
-    times: [{ days: new Set(['sat']), fromMinute: 22 * 60, toMinute: 6 * 60 }],
-  }
-  const at = (iso: string): boolean => isWithin(night, Date.parse(iso))
+  const parsed = parseRouting(`
+receivers: [{name: dispatch, channels: [inbox]}]
+schedules: [{name: night, zone: Europe/Berlin, times: [{days: [sat], from: '22:00', to: '06:00'}]}]
+route: {receiver: dispatch, routes: [{matchers: [rule="warm"], receiver: dispatch, muteDuring: [night]}]}
+`)
+  assert.ok(parsed.ok)
+  const night = parsed.value.root.routes[0]?.muteDuring[0]
+  const at = (iso: string): boolean | undefined => night?.(Date.parse(iso))
   // Summer time began on Sunday, 29 March 2026: 02:00 became 03:00.
   assert.equal(at('2026-03-28T20:59:59Z'), false)
   assert.equal(at('2026-03-28T21:00:00Z'), true)

@@ -6,9 +6,17 @@ import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { type Document, isNode, LineCounter, parseDocument } from 'yaml'
 import { failed, ok, type Result } from '../../kernel/result.ts'
 import { type DurationMs, MINUTE_MS, parseDuration, SECOND_MS } from '../../kernel/time.ts'
+import {
+  compileTimes,
+  DAYS,
+  type Day,
+  type IsWithin,
+  isTimeZone,
+  minuteOf,
+  type WeekTime,
+} from '../schedule.ts'
 import { MAX_MATCHERS, type Matcher, matcherText, parseMatcher } from './matcher.ts'
 import type { EscalationStep, Inhibition, Receiver, Route, RouteTable } from './route-table.ts'
-import { isZone, minuteOf, type Schedule, WEEKDAYS, type WeekTime } from './schedule.ts'
 
 export const MAX_ROUTING_CHARACTERS = 256 * 1024
 export const MAX_ROUTES = 500
@@ -74,9 +82,7 @@ export const routingSchema = Type.Object(
             times: list(
               Type.Object(
                 {
-                  days: Type.Optional(
-                    Type.Array(Type.Union(WEEKDAYS.map((day) => Type.Literal(day)))),
-                  ),
+                  days: Type.Optional(Type.Array(Type.Union(DAYS.map((day) => Type.Literal(day))))),
                   from: Type.String({ pattern: '^\\d{2}:\\d{2}$' }),
                   to: Type.String({ pattern: '^\\d{2}:\\d{2}$' }),
                 },
@@ -176,7 +182,7 @@ function describe(schema: TSchema, found: unknown, message: string): string {
   if (found === undefined) return 'is missing'
   if (schema.pattern === span.pattern) return 'must be a span such as 30s, 5m or 4h'
   if (schema.pattern === name.pattern) return 'must be a name of letters, digits and _ . : @ -'
-  if (Array.isArray(schema.anyOf)) return `must be one of ${WEEKDAYS.join(', ')}`
+  if (Array.isArray(schema.anyOf)) return `must be one of ${DAYS.join(', ')}`
   if (typeof schema.pattern === 'string') return 'must be a time of day such as 08:30'
   return message.charAt(0).toLowerCase() + message.slice(1)
 }
@@ -185,7 +191,7 @@ type Say = (path: readonly (string | number)[], message: string) => void
 
 interface Names {
   readonly receivers: ReadonlyMap<string, Receiver>
-  readonly schedules: ReadonlyMap<string, Schedule>
+  readonly schedules: ReadonlyMap<string, IsWithin>
   readonly paths: Set<string>
 }
 
@@ -325,17 +331,14 @@ function receiversOf({ receivers }: RoutingDocument, say: Say): ReadonlyMap<stri
   return found
 }
 
-function schedulesOf({ schedules = [] }: RoutingDocument, say: Say): ReadonlyMap<string, Schedule> {
-  const found = new Map<string, Schedule>()
+function schedulesOf({ schedules = [] }: RoutingDocument, say: Say): ReadonlyMap<string, IsWithin> {
+  const found = new Map<string, IsWithin>()
   schedules.forEach(({ name: each, zone, times }, index) => {
     const at = ['schedules', index] as const
     if (found.has(each)) say([...at, 'name'], `"${each}" is there twice`)
-    if (!isZone(zone)) say([...at, 'zone'], `"${zone}" is no zone such as Africa/Nairobi`)
-    found.set(each, {
-      name: each,
-      zone,
-      times: times.map((time, n) => weekTimeOf(time, [...at, 'times', n], say)),
-    })
+    if (!isTimeZone(zone)) say([...at, 'zone'], `"${zone}" is no zone such as Africa/Nairobi`)
+    const weekly = times.map((time, n) => weekTimeOf(time, [...at, 'times', n], say))
+    found.set(each, compileTimes(zone, weekly))
   })
   return found
 }
@@ -346,7 +349,7 @@ function weekTimeOf(
     from,
     to,
   }: {
-    readonly days?: readonly (typeof WEEKDAYS)[number][]
+    readonly days?: readonly Day[]
     readonly from: string
     readonly to: string
   },
@@ -359,7 +362,7 @@ function weekTimeOf(
   if (toMinute === undefined) say([...at, 'to'], `"${to}" is no time of day`)
   if (fromMinute !== undefined && fromMinute === toMinute)
     say([...at, 'to'], 'must differ from "from"; all day is 00:00 to 24:00')
-  return { days: new Set(days ?? WEEKDAYS), fromMinute: fromMinute ?? 0, toMinute: toMinute ?? 0 }
+  return { days: days ?? DAYS, fromMinute: fromMinute ?? 0, toMinute: toMinute ?? 0 }
 }
 
 function inhibitionsOf({ inhibit = [] }: RoutingDocument, say: Say): readonly Inhibition[] {

@@ -1,8 +1,8 @@
 // A routing document, compiled: which routes an alert takes, what each of them does, what hides what.
 
 import type { DurationMs, EpochMs } from '../../kernel/time.ts'
+import type { IsWithin } from '../schedule.ts'
 import { type Labels, type Matcher, matchesAll } from './matcher.ts'
-import { isWithin, type Schedule } from './schedule.ts'
 
 export interface Receiver {
   readonly name: string
@@ -28,9 +28,9 @@ export interface Route {
   readonly repeatIntervalMs: DurationMs
   /** Siblings after it are asked as well. */
   readonly continues: boolean
-  readonly muteDuring: readonly Schedule[]
+  readonly muteDuring: readonly IsWithin[]
   /** Empty: always. */
-  readonly activeDuring: readonly Schedule[]
+  readonly activeDuring: readonly IsWithin[]
   readonly escalate: readonly EscalationStep[]
   readonly routes: readonly Route[]
 }
@@ -70,8 +70,8 @@ export function groupLabels({ groupBy }: Route, labels: Labels): Labels {
 }
 
 export function isMuted({ muteDuring, activeDuring }: Route, atMs: EpochMs): boolean {
-  if (muteDuring.some((schedule) => isWithin(schedule, atMs))) return true
-  return activeDuring.length > 0 && !activeDuring.some((schedule) => isWithin(schedule, atMs))
+  if (muteDuring.some((isWithin) => isWithin(atMs))) return true
+  return activeDuring.length > 0 && !activeDuring.some((isWithin) => isWithin(atMs))
 }
 
 export function* allRoutes(route: Route): Iterable<Route> {

@@ -6,7 +6,7 @@ import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { parse } from 'yaml'
 import { failed, ok, type Result } from '../../kernel/result.ts'
 import type { ChannelKind } from '../../ports/message.ts'
-import { isZone } from '../../rules/routing/schedule.ts'
+import { isTimeZone } from '../../rules/schedule.ts'
 import type { QuietHours } from './quiet-hours.ts'
 
 export const MAX_CHANNELS_CHARACTERS = 64 * 1024
@@ -109,7 +109,8 @@ function problemOf(channel: Static<typeof channelSchema>): readonly string[] {
   }
   if (kind !== 'webhook' && secret !== undefined)
     return said('takes no "secret": only webhooks are signed')
-  if (zone !== undefined && !isZone(zone)) return said(`names the zone "${zone}", which is none`)
+  if (zone !== undefined && !isTimeZone(zone))
+    return said(`names the zone "${zone}", which is none`)
   return []
 }
 

@@ -29,6 +29,14 @@ export interface RoutingRunnerOptions {
   /** Hears of every committed step: alerts whose marks changed, or that were changed past the feed. */
   readonly onHandled: (alertIds: readonly string[]) => Promise<void>
   readonly onNotified: (notifications: readonly AlertNotification[]) => void
+  /** Hears after every look how it stands. */
+  readonly onState?: (state: {
+    readonly isOwner: boolean
+    readonly groups: number
+    readonly isDocumentRefused: boolean
+  }) => void
+  /** Hears of every failure, also where the log has told of it already. */
+  readonly onFailure?: () => void
 }
 
 export interface RoutingRunner {
@@ -99,12 +107,20 @@ export function startRouting(options: RoutingRunnerOptions): RoutingRunner {
     return changes.numbers.length === MAX_CHANGES_A_STEP
   }
 
+  const tellState = (): void =>
+    options.onState?.({
+      isOwner: owned !== null,
+      groups: owned?.router.groups ?? 0,
+      isDocumentRefused: file.inForce.problem !== null,
+    })
+
   const run = async (): Promise<void> => {
     while (!stop.signal.aborted) {
       try {
         await reload()
         if (owned === null) await take()
         const isBusy = owned !== null && (await step(owned))
+        tellState()
         if (isAway) logger.info('routing-back')
         isAway = false
         if (!isBusy) await rest(owned === null ? CLAIM_RETRY_MS : LOOK_MS)
@@ -112,7 +128,9 @@ export function startRouting(options: RoutingRunnerOptions): RoutingRunner {
         // What the step decided may be permanent or not: it is read back with the next claim.
         if (!isAway) logger.error('routing-failed', error)
         isAway = true
+        options.onFailure?.()
         await giveBack()
+        tellState()
         await rest(CLAIM_RETRY_MS)
       }
     }

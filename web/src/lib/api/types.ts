@@ -130,7 +130,31 @@ export interface AlertComment {
 export interface AlertDetail extends Alert {
   readonly transitions: readonly Transition[]
   readonly comments: readonly AlertComment[]
+  /** The events that opened and closed it. */
   readonly event: Readonly<Record<string, unknown>> | null
+  readonly closingEvent: Readonly<Record<string, unknown>> | null
+  /** YAML of the rule, in the version that fired. */
+  readonly ruleText: string | null
+  readonly references: readonly ReferenceRow[]
+}
+
+export interface ReferenceRow {
+  readonly table: string
+  readonly version: number | null
+  readonly row: Readonly<Record<string, unknown>>
+}
+
+/** A rule whose condition holds, though not yet for long or often enough. */
+export interface PendingAlert {
+  readonly rule: string
+  readonly severity: Severity
+  readonly entityType: string
+  readonly entityId: string
+  readonly instance: string
+  readonly since: Iso
+  readonly firesAt: Iso | null
+  readonly seen: number
+  readonly needed: number | null
 }
 
 export interface TruckAlert {
