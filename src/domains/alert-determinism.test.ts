@@ -21,7 +21,7 @@ import { FAULTS } from './faults.ts'
 import { domains } from './registry.ts'
 import type { SimulatedFleet } from './simulation.ts'
 
-const EVENTS = 4_000
+const EVENTS = 8_000
 const MEMBERS = 40
 const START_MS = Date.UTC(2026, 2, 29, 0, 30)
 
