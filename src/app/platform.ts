@@ -24,6 +24,7 @@ import type { Log } from '../ports/log.ts'
 import type { Logger } from '../ports/logger.ts'
 import type { ViewPublisher } from '../ports/views.ts'
 import type { RoutingRunner } from '../workflows/routing/routing-runner.ts'
+import { startTravelTimes } from '../workflows/travel-times/travel-time-runner.ts'
 import { startAlertRouting } from './alert-routing.ts'
 import type { WorkThreadData } from './durable-work.ts'
 import { openLog } from './open-log.ts'
@@ -43,6 +44,7 @@ import {
   ruleTopics,
   topicName,
 } from './topics.ts'
+import { openTravelTimes } from './travel-times.ts'
 import { startWorkThread } from './work-thread.ts'
 
 /** Threads for tasks; one core is left to the doors, the pages and the database. */
@@ -169,6 +171,11 @@ export async function openPlatform({
     const plans = createIngest({ log: renamed(log, settings), topics: internalTopics, clock })
     const arrivalDesk =
       needsDatabase(settings) && mayWriteLog(settings) ? deskOf(database, plans) : null
+    const travelTimes = openTravelTimes(settings, clock)
+    if (roles.has('work') && travelTimes !== null && arrivalDesk !== null) {
+      const asking = startTravelTimes({ database, desk: arrivalDesk, travelTimes, clock, logger })
+      closers.push(() => asking.stop())
+    }
     const routing = roles.has('work')
       ? startAlertRouting({
           address,

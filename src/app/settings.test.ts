@@ -50,6 +50,8 @@ describe('settings', () => {
       publicUrl: null,
       smtpUrl: null,
       mailFrom: 'Outrider <outrider@localhost>',
+      traffic: 'simulated',
+      trafficKey: null,
       logLevel: 'info',
       partitions: 8,
       topicNames: new Map(),
@@ -138,8 +140,16 @@ describe('settings', () => {
   void refused('COLOUR', 'red', /is not a setting; there are PORT, DATA_DIR,/)
   void refused('toString', 'x', /is not a setting/)
   void refused('KAFKA_BROKERS', 'kafka', /must be addresses such as kafka-1:9092/)
+  void refused('TRAFFIC', 'bing', /one of simulated, tomtom, here, google, none/)
   void refused('SMTP_URL', 'http://host', /must be an address such as smtp:/)
   void refused('MQTT_URL', 'mqtt://host', /not supported by this version yet/)
+
+  it('want a key where a provider of travel times is named', async () => {
+    const environment = { OUTRIDER_TRAFFIC: 'tomtom' }
+    assert.match(await refusal({ environment }), /TRAFFIC_KEY holds no key/)
+    const whole = await load({ environment: { ...environment, OUTRIDER_TRAFFIC_KEY: 'k' } })
+    assert.equal(whole.trafficKey, 'k')
+  })
 
   it('take nothing empty from the command line', async () => {
     assert.match(await refusal({ overrides: { DATA_DIR: '' } }), /must name a folder/)

@@ -21,6 +21,9 @@ export interface Settings {
   /** Null: mail is kept and shown, and goes nowhere. */
   readonly smtpUrl: string | null
   readonly mailFrom: string
+  /** Who is asked how long ways take; `simulated` and `none`: nobody. */
+  readonly traffic: 'simulated' | 'tomtom' | 'here' | 'google' | 'none'
+  readonly trafficKey: string | null
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
   readonly partitions: number
   readonly topicNames: ReadonlyMap<string, string>
@@ -68,6 +71,8 @@ const settings = {
   PUBLIC_URL: { fallback: null, read: webAddress },
   SMTP_URL: { fallback: null, read: smtpUrl },
   MAIL_FROM: { fallback: 'Outrider <outrider@localhost>', read: mailFrom },
+  TRAFFIC: { fallback: 'simulated', read: oneOf('simulated', 'tomtom', 'here', 'google', 'none') },
+  TRAFFIC_KEY: { fallback: null, read: String },
   LOG_LEVEL: { fallback: 'info', read: oneOf('debug', 'info', 'warn', 'error') },
   PARTITIONS: { fallback: 8, read: integer(1, MAX_PARTITIONS) },
   TOPIC_NAMES: { fallback: new Map(), read: topicNames },
@@ -91,14 +96,7 @@ const settings = {
 } satisfies Record<string, Setting<unknown>>
 
 /** Named in the contract, but belonging to parts that this version does not have. */
-const NOT_YET = new Set([
-  'SCHEMA_REGISTRY_URL',
-  'MQTT_PORT',
-  'MQTT_URL',
-  'OSMAND_PORT',
-  'TRAFFIC',
-  'TRAFFIC_KEY',
-])
+const NOT_YET = new Set(['SCHEMA_REGISTRY_URL', 'MQTT_PORT', 'MQTT_URL', 'OSMAND_PORT'])
 
 /** Read by the test runner, not by the program. */
 const NOT_OURS = /^TEST_/
@@ -167,6 +165,8 @@ export async function loadSettings(sources: SettingSources): Promise<Settings> {
     publicUrl: value('PUBLIC_URL'),
     smtpUrl: value('SMTP_URL'),
     mailFrom: value('MAIL_FROM'),
+    traffic: value('TRAFFIC'),
+    trafficKey: value('TRAFFIC_KEY'),
     logLevel: value('LOG_LEVEL'),
     partitions: value('PARTITIONS'),
     topicNames: value('TOPIC_NAMES'),
@@ -193,6 +193,11 @@ export async function loadSettings(sources: SettingSources): Promise<Settings> {
       sources.directory,
       problems,
     ),
+  }
+  if (!['simulated', 'none'].includes(loaded.traffic) && loaded.trafficKey === null) {
+    problems.push(
+      `OUTRIDER_TRAFFIC is ${loaded.traffic}, but OUTRIDER_TRAFFIC_KEY holds no key for it.`,
+    )
   }
   if (problems.length > 0) {
     throw new PlatformError('bad-setting', problems.join('\n'), { retry: 'never' })

@@ -1,5 +1,6 @@
 // What the API asks of Postgres about appointments, journeys and how their travellers get on.
 
+import type { Coordinates } from '../../kernel/geo.ts'
 import type { EpochMs } from '../../kernel/time.ts'
 import type { Database, SqlParameter, SqlRow } from '../../ports/database.ts'
 
@@ -141,4 +142,36 @@ export async function outcomesOf(
      GROUP BY outcome ORDER BY outcome`,
     [tenantId, new Date(fromMs), new Date(toMs)],
   )
+}
+
+export interface JourneyUnderWay {
+  readonly tenantId: string
+  readonly journeyId: string
+  readonly from: Coordinates
+  readonly to: Coordinates
+}
+
+/** By car, seen in the last minutes, not there yet: of all tenants, those that start next first. */
+export async function underWay(
+  database: Database,
+  { nowMs, limit }: { readonly nowMs: EpochMs; readonly limit: number },
+): Promise<readonly JourneyUnderWay[]> {
+  const rows = await database.query(
+    `SELECT tenant_id, journey_id, arrival.lat AS from_lat, arrival.lon AS from_lon,
+       appointment.lat AS to_lat, appointment.lon AS to_lon
+     FROM arrival JOIN journey USING (tenant_id, journey_id)
+       JOIN appointment ON appointment.tenant_id = journey.tenant_id
+         AND appointment.appointment_id = journey.appointment_id
+     WHERE arrived_at IS NULL AND joined_online_at IS NULL AND status = 'planned' AND mode = 'car'
+       AND position_at > $1::timestamptz - interval '10 minutes'
+       AND appointment.starts_at > $1::timestamptz - interval '1 hour'
+     ORDER BY appointment.starts_at, journey_id LIMIT ${Math.trunc(limit)}`,
+    [new Date(nowMs)],
+  )
+  return rows.map((row) => ({
+    tenantId: String(row.tenant_id),
+    journeyId: String(row.journey_id),
+    from: { lat: Number(row.from_lat), lon: Number(row.from_lon) },
+    to: { lat: Number(row.to_lat), lon: Number(row.to_lon) },
+  }))
 }
