@@ -1,12 +1,12 @@
 // What a campaign runs on: three brokers behind links of ours, PostgreSQL, Redis, and the program in its roles.
 
+import { type LinkProxy, openLinkProxy } from '../link-proxy.ts'
 import { type Program, startProgram } from '../program.ts'
 import { startKafka, type TestKafka } from '../servers/kafka.ts'
 import { kafkaMissing } from '../servers/kafka-jars.ts'
 import { postgresMissing, startPostgres, type TestPostgresServer } from '../servers/postgres.ts'
 import { redisMissing, startRedis, type TestRedis } from '../servers/redis.ts'
 import { removeFolder, serverFolder } from '../servers/server.ts'
-import { type LinkProxy, openLinkProxy } from './link-proxy.ts'
 
 const TASK_PROCESSES = 4
 const DOOR_PROCESSES = 2

@@ -3,7 +3,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { openCutProxy } from '../cut-proxy.ts'
+import { openLinkProxy } from '../link-proxy.ts'
 import { openFeed } from '../live-feed.ts'
 import { testPostgres } from '../postgres-server.ts'
 import { startProgram, temporaryDataDir } from '../program.ts'
@@ -13,7 +13,7 @@ const TRUCKS = 50
 test('warnings go on while the database is away, and the record catches up', async (t) => {
   const { server, address, database } = await testPostgres(t)
   assert.ok('password' in address)
-  const proxy = await openCutProxy({ host: '127.0.0.1', port: address.port })
+  const proxy = await openLinkProxy({ host: '127.0.0.1', port: address.port })
   t.after(() => proxy.close())
   const url = `postgres://${address.user}:${address.password}@127.0.0.1:${proxy.port}/${address.database}`
   const program = await startProgram(temporaryDataDir(t), ['--no-simulate'], {

@@ -3,7 +3,7 @@
 import { deepEqual, equal, match, ok, rejects } from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { Producer } from '@platformatic/kafka'
-import { type CutProxy, openCutProxy } from '../../../test/cut-proxy.ts'
+import { type LinkProxy, openLinkProxy } from '../../../test/link-proxy.ts'
 import { kafkaOrSkip, sharedKafka, startKafka } from '../../../test/servers/kafka.ts'
 import { PlatformError } from '../../kernel/errors.ts'
 import type { Log, LogRecord } from '../../ports/log.ts'
@@ -201,10 +201,10 @@ test('connections cut again and again while appending: nothing twice, nothing lo
   timeout: TIMEOUT_MS,
 }, async (t) => {
   if (!kafkaOrSkip(t)) return
-  let proxy: CutProxy | undefined
+  let proxy: LinkProxy | undefined
   const kafka = await startKafka({
     advertise: async (port) => {
-      proxy = await openCutProxy({ host: '127.0.0.1', port })
+      proxy = await openLinkProxy({ host: '127.0.0.1', port })
       return proxy.port
     },
   })

@@ -10,7 +10,7 @@ import {
   PutItemCommand,
   UpdateItemCommand,
 } from '@aws-sdk/client-dynamodb'
-import { openCutProxy } from '../../../test/cut-proxy.ts'
+import { openLinkProxy } from '../../../test/link-proxy.ts'
 import { silentLogger } from '../../../test/postgres-server.ts'
 import { requireOrSkip } from '../../../test/requirements.ts'
 import {
@@ -228,7 +228,7 @@ describe('views in DynamoDB', () => {
     const shared = await sharedPlace(t)
     if (shared === undefined) return
     const { port } = await sharedDynamoDb()
-    const proxy = await openCutProxy({ host: '127.0.0.1', port })
+    const proxy = await openLinkProxy({ host: '127.0.0.1', port })
     t.after(() => proxy.close())
     const address = { ...shared.address, endpoint: `http://127.0.0.1:${proxy.port}` }
     const views = closing(t, await openDynamoDbViews({ ...shared, address }))
