@@ -107,6 +107,7 @@ const ROUTES: readonly (readonly [string, string, Access, string?])[] = [
   ['GET', '/api/v1/cold-chain/report.pdf?truckId=T-1', 'read'],
   ['GET', '/api/v1/fleet/efficiency', 'read'],
   ['GET', '/api/v1/fleet/drivers', 'read'],
+  ['GET', '/api/v1/fleet/drives', 'read'],
   ['GET', '/api/v1/vehicles', 'read'],
   ['GET', '/api/v1/vehicles/T-1', 'read'],
   ['GET', '/api/v1/vehicles/windows', 'read'],

@@ -1,7 +1,8 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RowTable } from '../ports/row-table.ts'
-import { type DrivingSample, drive, newDriving, putOpenPeriod } from './driving.ts'
+import type { Drive } from './drives.ts'
+import { type DrivingSample, drive, newDriving, putOpen } from './driving.ts'
 import type { DrivingPeriod } from './period.ts'
 
 const START_MS = Date.UTC(2026, 0, 31, 8)
@@ -18,9 +19,11 @@ type Sent = Partial<DrivingSample> & { readonly at: number }
 /** Periods of a vehicle that sends these, each at so many seconds. */
 function periodsOf(sent: readonly Sent[]): readonly DrivingPeriod[] {
   const state = newDriving()
-  const periods: DrivingPeriod[] = []
-  const put = <R>(_table: RowTable<R>, row: R): void => {
-    periods.push({ ...(row as unknown as DrivingPeriod) })
+  const periods = new Map<number, DrivingPeriod>()
+  const put = <R>(table: RowTable<R>, row: R): void => {
+    if (table.name !== 'driving_period') return
+    const period = row as unknown as DrivingPeriod
+    periods.set(period.startsAtMs, { ...period })
   }
   let last: DrivingSample | null = null
   for (const { at, ...rest } of sent) {
@@ -29,8 +32,8 @@ function periodsOf(sent: readonly Sent[]): readonly DrivingPeriod[] {
     drive(state, { entityType: 'truck', last, now }, context)
     last = now
   }
-  putOpenPeriod(state, put)
-  return periods
+  putOpen(state, put)
+  return [...periods.values()]
 }
 
 const sum = (periods: readonly DrivingPeriod[], of: (period: DrivingPeriod) => number): number =>
@@ -120,4 +123,83 @@ test('consumption is added up over the time that it lasted', () => {
   }))
   const litres = sum(periodsOf(sent), ({ consumedLitres }) => consumedLitres ?? 0)
   ok(Math.abs(litres - 8) < 1e-9)
+})
+
+/** Drives of a vehicle that sends these, as they were told last, with times in minutes. */
+function drivesOf(sent: readonly Sent[]) {
+  const state = newDriving()
+  const told = new Map<number, Drive>()
+  const put = <R>(table: RowTable<R>, row: R): void => {
+    if (table.name !== 'drive') return
+    const drive = row as unknown as Drive
+    told.set(drive.startsAtMs, { ...drive })
+  }
+  let last: DrivingSample | null = null
+  for (const { at, ...rest } of sent) {
+    const now: DrivingSample = { ...still, ...rest }
+    drive(
+      state,
+      { entityType: 'truck', last, now },
+      { key: 't', eventTimeMs: START_MS + at * 1_000, put },
+    )
+    last = now
+  }
+  const minute = (atMs: number): number => (atMs - START_MS) / 60_000
+  return [...told.values()].map((each) => [
+    minute(each.startsAtMs),
+    minute(each.endsAtMs),
+    Math.round(each.distanceKm * 10) / 10,
+    each.underWay,
+  ])
+}
+
+/** Readings every 30 s from one minute to another. */
+const every30S = (fromMinute: number, toMinute: number, speedKmh: number): readonly Sent[] =>
+  Array.from({ length: (toMinute - fromMinute) * 2 }, (_, index) => ({
+    at: fromMinute * 60 + index * 30,
+    speedKmh,
+  }))
+
+test('a stop of five minutes ends a drive, one at the lights does not', () => {
+  const morning = [
+    ...every30S(0, 10, 0),
+    ...every30S(10, 20, 60),
+    ...every30S(20, 23, 0),
+    ...every30S(23, 30, 60),
+  ]
+  // Under way it is told once a minute.
+  deepEqual(drivesOf(morning), [[9.5, 29, 16.3, true]])
+  deepEqual(drivesOf([...morning, ...every30S(30, 36, 0)]), [[9.5, 29.5, 17, false]])
+  deepEqual(drivesOf([...morning, ...every30S(30, 40, 0), ...every30S(40, 50, 30)]), [
+    [9.5, 29.5, 17, false],
+    [39.5, 49, 4.6, true],
+  ])
+})
+
+test('an hour of silence ends a drive, and moving about in a yard is none', () => {
+  const drive = every30S(0, 10, 60)
+  deepEqual(drivesOf([...drive, ...every30S(80, 81, 0)]), [[0, 9.5, 9.5, false]])
+  deepEqual(drivesOf([...every30S(0, 2, 10), ...every30S(2, 10, 0)]), [])
+})
+
+test('the period that goes on is told every minute', () => {
+  const periods = periodsOf(every30S(0, 3, 60).slice(0, 5))
+  equal(
+    sum(periods, ({ readings }) => readings),
+    5,
+  )
+  const state = newDriving()
+  let told = 0
+  const put = <R>(table: RowTable<R>): void => {
+    if (table.name === 'driving_period') told++
+  }
+  for (const { at } of every30S(0, 9, 50)) {
+    const now: DrivingSample = { ...still, speedKmh: 50 }
+    drive(
+      state,
+      { entityType: 'truck', last: null, now },
+      { key: 't', eventTimeMs: START_MS + at * 1_000, put },
+    )
+  }
+  equal(told, 9)
 })

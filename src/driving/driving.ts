@@ -5,6 +5,7 @@
 import { distanceM } from '../kernel/geo.ts'
 import { type DurationMs, type EpochMs, HOUR_MS, MINUTE_MS, SECOND_MS } from '../kernel/time.ts'
 import type { KeyContext, PutRow } from '../streams/pipeline.ts'
+import { type Drive, driveAfter, drives, leadsSomewhere } from './drives.ts'
 import {
   copyFuelBalance,
   type FuelBalanceState,
@@ -14,6 +15,8 @@ import {
 import { type DrivingPeriod, drivingPeriods } from './period.ts'
 
 export const PERIOD_MS: DurationMs = 10 * MINUTE_MS
+/** Reports are behind by so much at most while a vehicle sends, and by as much of what it sent before it fell silent. */
+const PUT_EVERY_MS: DurationMs = MINUTE_MS
 /** From here on a vehicle moves. */
 export const MOVING_KMH = 3
 /** Harsh are changes of speed and direction beyond these, between fixes at most so far apart. */
@@ -53,17 +56,22 @@ export interface DrivingState {
   /** Litres in a full tank, as readings with both litres and percent tell; null where none did. */
   tankLitres: number | null
   period: DrivingPeriod | null
+  /** Null while it stands. */
+  drive: Drive | null
+  /** Event time at which what goes on was put last. */
+  putAtMs: EpochMs
 }
 
 export function newDriving(): DrivingState {
-  return { fuel: null, tankLitres: null, period: null }
+  return { fuel: null, tankLitres: null, period: null, drive: null, putAtMs: 0 }
 }
 
-export function copyDriving({ fuel, tankLitres, period }: DrivingState): DrivingState {
+export function copyDriving({ fuel, period, drive, ...rest }: DrivingState): DrivingState {
   return {
+    ...rest,
     fuel: fuel === null ? null : copyFuelBalance(fuel),
-    tankLitres,
     period: period === null ? null : { ...period },
+    drive: drive === null ? null : { ...drive },
   }
 }
 
@@ -75,7 +83,7 @@ export interface DrivingStep {
   readonly now: DrivingSample
 }
 
-/** Takes a reading in; a period that is over by it is put. */
+/** Takes a reading in; what is over by it is put, and what goes on once a minute. */
 export function drive(
   state: DrivingState,
   { entityType, last, now }: DrivingStep,
@@ -90,15 +98,37 @@ export function drive(
     if (before !== null) context.put(drivingPeriods, before)
     state.period = period
   }
-  if (last !== null && before !== null)
-    addStep(period, { last, now, stepMs: atMs - before.lastAtMs })
+  if (last !== null && before !== null) {
+    const way = { last, now, stepMs: atMs - before.lastAtMs }
+    const km = addStep(period, way)
+    state.drive = driveOf(state, { entityType, way, km }, context)
+  }
   addSample(period, now, atMs)
   addFuel(period, state, now, atMs)
+  if (atMs - state.putAtMs < PUT_EVERY_MS) return
+  state.putAtMs = atMs
+  putOpen(state, (table, row) => context.put(table, row))
 }
 
-/** The period that goes on. */
-export function putOpenPeriod({ period }: Readonly<DrivingState>, put: PutRow): void {
+/** The period and the drive that go on. */
+export function putOpen({ period, drive }: Readonly<DrivingState>, put: PutRow): void {
   if (period !== null) put(drivingPeriods, period)
+  if (drive !== null && leadsSomewhere(drive)) put(drives, drive)
+}
+
+function driveOf(
+  { drive: known }: DrivingState,
+  { entityType, way, km }: { readonly entityType: string; readonly way: Way; readonly km: number },
+  context: Pick<KeyContext, 'key' | 'eventTimeMs' | 'put'>,
+): Drive | null {
+  const { last, now, stepMs } = way
+  const speedKmh = now.speedKmh ?? (stepMs > 0 ? (km * HOUR_MS) / stepMs : 0)
+  const moves = speedKmh >= MOVING_KMH
+  if (known === null && !moves) return null
+  const movement = { entityId: context.key, atMs: context.eventTimeMs, stepMs, wayKm: km, speedKmh }
+  return driveAfter(known, { entityType, ...movement, from: last, to: now, moves }, (ended) =>
+    context.put(drives, ended),
+  )
 }
 
 function newPeriod(entityType: string, entityId: string, atMs: EpochMs): DrivingPeriod {
@@ -145,12 +175,14 @@ interface Way {
   readonly stepMs: DurationMs
 }
 
-function addStep(period: DrivingPeriod, way: Way): void {
+/** Gives the way, in km. */
+function addStep(period: DrivingPeriod, way: Way): number {
   const { now, stepMs } = way
-  if (stepMs <= 0) return
-  period.distanceKm += wayKm(way)
+  if (stepMs <= 0) return 0
+  const km = wayKm(way)
+  period.distanceKm += km
   const { speedKmh, fuelLph, rpm, postedLimitKmh } = now
-  if (stepMs > GAP_MS || speedKmh === null) return
+  if (stepMs > GAP_MS || speedKmh === null) return km
   if (speedKmh >= MOVING_KMH) period.movingMs += stepMs
   else if (rpm != null && rpm > 0) period.idleMs += stepMs
   if (speedKmh > (postedLimitKmh ?? SPEEDING_KMH) + SPEEDING_TOLERANCE_KMH) {
@@ -160,6 +192,7 @@ function addStep(period: DrivingPeriod, way: Way): void {
     period.consumedLitres = (period.consumedLitres ?? 0) + (fuelLph * stepMs) / HOUR_MS
   }
   if (stepMs <= HARSH_FIXES_MS) addManoeuvre(period, way)
+  return km
 }
 
 /** By the odometer, else from fix to fix, else by the speed. */

@@ -12,6 +12,8 @@ const HARSH_POINTS = 4
 const SPEEDING_POINTS = 60
 const IDLE_POINTS = 20
 /** A shorter way says nothing about its driver. */
+export const JUDGED_KM = 20
+/** A shorter way says nothing about consumption. */
 export const SCORED_KM = 5
 
 export interface FleetScope {
@@ -85,7 +87,7 @@ export interface DriverBehaviour {
   readonly harshAcceleration: number
   readonly harshCornering: number
   readonly harshPer100Km: number | null
-  /** Longest stretch of ten-minute periods on the move. */
+  /** Longest of the drives that began in the range; 0 where none did. */
   readonly longestDriveS: number
   /** 100 is best, 0 worst; null where the way is too short to say. */
   readonly score: number | null
@@ -101,7 +103,7 @@ export async function driverBehaviour(
     const harsh = [row.harsh_braking, row.harsh_acceleration, row.harsh_cornering].map(Number)
     const [harshBraking = 0, harshAcceleration = 0, harshCornering = 0] = harsh
     const events = harshBraking + harshAcceleration + harshCornering
-    const harshPer100Km = distanceKm < SCORED_KM ? null : rounded((100 * events) / distanceKm, 2)
+    const harshPer100Km = distanceKm < JUDGED_KM ? null : rounded((100 * events) / distanceKm, 2)
     const [drivenS, idleS, speedingS] = [row.moving_s, row.idle_s, row.speeding_s].map(Number)
     const times = { drivenS: drivenS ?? 0, idleS: idleS ?? 0, speedingS: speedingS ?? 0 }
     return {
@@ -114,7 +116,7 @@ export async function driverBehaviour(
       harshAcceleration,
       harshCornering,
       harshPer100Km,
-      longestDriveS: Number(row.longest_periods ?? 0) * (PERIOD_MS / 1_000),
+      longestDriveS: Number(row.longest_s ?? 0),
       score: harshPer100Km === null ? null : scoreOf({ harshPer100Km, ...times }),
     }
   })
@@ -137,19 +139,16 @@ function sums(database: Database, scope: FleetScope): Promise<readonly SqlRow[]>
   const { fromMs, toMs } = wholePeriods(scope)
   return database.query(
     `WITH part AS (
-       SELECT *, CASE WHEN average_speed_kmh > 5 THEN
-         starts_at - interval '10 minutes' * row_number() OVER (
-           PARTITION BY entity_type, entity_id, average_speed_kmh > 5 ORDER BY starts_at) END AS island
-       FROM driving_period
+       SELECT * FROM driving_period
        WHERE tenant_id = $1 AND starts_at >= $2 AND starts_at < $3
          AND ($4::text IS NULL OR entity_type = $4)
      ), longest AS (
-       SELECT entity_type, entity_id, max(periods) AS longest_periods FROM (
-         SELECT entity_type, entity_id, count(*) AS periods FROM part WHERE island IS NOT NULL
-         GROUP BY entity_type, entity_id, island) AS session
+       SELECT entity_type, entity_id, max(extract(epoch FROM ends_at - starts_at))::float8 AS longest_s
+       FROM drive
+       WHERE tenant_id = $1 AND starts_at >= $2 AND starts_at < $3
        GROUP BY entity_type, entity_id
      )
-     SELECT entity_type, entity_id, max(longest_periods) AS longest_periods,
+     SELECT entity_type, entity_id, max(longest_s) AS longest_s,
        sum(distance_km) AS distance_km, sum(moving_s) AS moving_s, sum(idle_s) AS idle_s,
        sum(speeding_s) AS speeding_s, max(max_speed_kmh) AS max_speed_kmh,
        sum(harsh_braking) AS harsh_braking, sum(harsh_acceleration) AS harsh_acceleration,

@@ -1,12 +1,13 @@
 // Cold chain as the engine runs it: judges temperature and fuel of each truck, feeds the rules, keeps
 // the truck's last state and minutely figures of the fleet.
 
+import { drives } from '../../driving/drives.ts'
 import {
   copyDriving,
   type DrivingState,
   drive,
   newDriving,
-  putOpenPeriod,
+  putOpen,
 } from '../../driving/driving.ts'
 import { drivingPeriods } from '../../driving/period.ts'
 import { DAY_MS, type EpochMs, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
@@ -119,7 +120,7 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
     name: 'cold-chain',
     topic: truckReadings,
     ...archiveColumnsFor(rules, truckReadings.archive),
-    stateFormat: 3,
+    stateFormat: 4,
     forgetAfterMs: 30 * DAY_MS,
     newState: () => ({
       compartments: [],
@@ -184,8 +185,8 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
         last?.shipmentId == null ? {} : { shipmentId: last.shipmentId },
     }),
     rows: {
-      tables: [drivingPeriods],
-      open: ({ driving }, _key, put) => putOpenPeriod(driving, put),
+      tables: [drivingPeriods, drives],
+      open: ({ driving }, _key, put) => putOpen(driving, put),
     },
     windows: [fleetMinutes],
     broadcasts: [],

@@ -1,12 +1,13 @@
 // Vehicles as the engine runs them: joins reference data to each event, derives the expected gear, feeds
 // the rules, keeps the vehicle's last state and sliding figures of every model.
 
+import { drives } from '../../driving/drives.ts'
 import {
   copyDriving,
   type DrivingState,
   drive,
   newDriving,
-  putOpenPeriod,
+  putOpen,
 } from '../../driving/driving.ts'
 import { drivingPeriods } from '../../driving/period.ts'
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
@@ -104,7 +105,7 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
     name: 'vehicles',
     topic: vehicleTelemetry,
     ...archiveColumnsFor(rules, vehicleTelemetry.archive),
-    stateFormat: 3,
+    stateFormat: 4,
     forgetAfterMs: 30 * DAY_MS,
     newState: () => ({ last: null, profile: null, runs: [], driving: newDriving() }),
     copyState: ({ last, profile, runs, driving }) => ({
@@ -134,8 +135,8 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
     silences: [],
     rules: pipelineRules<VehicleState>(rules, { runs: ({ runs }) => runs }),
     rows: {
-      tables: [drivingPeriods],
-      open: ({ driving }, _key, put) => putOpenPeriod(driving, put),
+      tables: [drivingPeriods, drives],
+      open: ({ driving }, _key, put) => putOpen(driving, put),
     },
     windows: vehicleWindows,
     broadcasts: [],

@@ -471,6 +471,18 @@ export interface FleetReport<T> {
   readonly items: readonly T[]
 }
 
+export interface FleetDrive {
+  readonly entityType: string
+  readonly entityId: string
+  readonly startsAt: Iso
+  readonly endsAt: Iso
+  readonly underWay: boolean
+  readonly distanceKm: number
+  readonly maxSpeedKmh: number
+  /** Where it stood afterwards; null while the drive goes on. */
+  readonly stop: { readonly startsAt: Iso; readonly endsAt: Iso | null } | null
+}
+
 export interface FleetEfficiency {
   readonly entityType: string
   readonly entityId: string

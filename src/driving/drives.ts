@@ -1,0 +1,131 @@
+// Drives of a vehicle, and so the stops between them: from the first reading on the move to the last before it stood
+// for five minutes, or was silent for an hour. A drive that leads nowhere is none.
+
+import { type DurationMs, type EpochMs, HOUR_MS, MINUTE_MS } from '../kernel/time.ts'
+import type { RowTable } from '../ports/row-table.ts'
+
+/** A shorter way or time is moving about, no drive. */
+export const LEAST_DRIVE_KM = 0.5
+export const LEAST_DRIVE_MS: DurationMs = 5 * MINUTE_MS
+/** Standing for so long ends a drive. */
+export const STOP_MS: DurationMs = 5 * MINUTE_MS
+/** Nothing heard for so long ends it, too. */
+const DRIVE_GAP_MS: DurationMs = HOUR_MS
+
+/** Plain data, changed in place by whoever owns the state. */
+export interface Drive {
+  readonly entityType: string
+  readonly entityId: string
+  readonly startsAtMs: EpochMs
+  readonly startLat: number | null
+  readonly startLon: number | null
+  /** Of its newest reading on the move. */
+  endsAtMs: EpochMs
+  endLat: number | null
+  endLon: number | null
+  distanceKm: number
+  maxSpeedKmh: number
+  /** Nothing ended it yet. */
+  underWay: boolean
+}
+
+export const drives: RowTable<Drive> = {
+  name: 'drive',
+  columns: [
+    { name: 'entity_type', type: 'text' },
+    { name: 'entity_id', type: 'text' },
+    { name: 'starts_at', type: 'timestamptz' },
+    { name: 'start_lat', type: 'float8' },
+    { name: 'start_lon', type: 'float8' },
+    { name: 'ends_at', type: 'timestamptz' },
+    { name: 'end_lat', type: 'float8' },
+    { name: 'end_lon', type: 'float8' },
+    { name: 'distance_km', type: 'float8' },
+    { name: 'max_speed_kmh', type: 'float8' },
+    { name: 'under_way', type: 'bool' },
+  ],
+  keyColumns: 3,
+  write(row, drive) {
+    row.text(drive.entityType)
+    row.text(drive.entityId)
+    row.timestamp(drive.startsAtMs)
+    row.float8(drive.startLat)
+    row.float8(drive.startLon)
+    row.timestamp(drive.endsAtMs)
+    row.float8(drive.endLat)
+    row.float8(drive.endLon)
+    row.float8(drive.distanceKm)
+    row.float8(drive.maxSpeedKmh)
+    row.bool(drive.underWay)
+  },
+}
+
+interface Place {
+  readonly lat: number | null
+  readonly lon: number | null
+}
+
+/** A reading as drives see it. */
+export interface Movement {
+  readonly entityType: string
+  readonly entityId: string
+  readonly atMs: EpochMs
+  /** Since the reading before it. */
+  readonly stepMs: DurationMs
+  readonly wayKm: number
+  readonly speedKmh: number
+  readonly from: Place
+  readonly to: Place
+  readonly moves: boolean
+}
+
+/** The drive after a reading, or null where none is going on; one that it ends is given to `ended`. */
+export function driveAfter(
+  known: Drive | null,
+  movement: Movement,
+  ended: (drive: Drive) => void,
+): Drive | null {
+  const drive = known !== null && isOver(known, movement) ? end(known, ended) : known
+  if (drive === null) return movement.moves ? newDrive(movement) : null
+  drive.distanceKm += movement.wayKm
+  if (!movement.moves) return drive
+  drive.endsAtMs = movement.atMs
+  drive.endLat = movement.to.lat ?? drive.endLat
+  drive.endLon = movement.to.lon ?? drive.endLon
+  if (movement.speedKmh > drive.maxSpeedKmh) drive.maxSpeedKmh = movement.speedKmh
+  return drive
+}
+
+/** Long enough to be told. */
+export function leadsSomewhere({ startsAtMs, endsAtMs, distanceKm }: Drive): boolean {
+  return endsAtMs - startsAtMs >= LEAST_DRIVE_MS && distanceKm >= LEAST_DRIVE_KM
+}
+
+function isOver(drive: Drive, { atMs, stepMs, moves }: Movement): boolean {
+  return stepMs >= DRIVE_GAP_MS || (!moves && atMs - drive.endsAtMs >= STOP_MS)
+}
+
+function end(drive: Drive, ended: (drive: Drive) => void): null {
+  drive.underWay = false
+  if (leadsSomewhere(drive)) ended(drive)
+  return null
+}
+
+/** It began at the reading before, unless that is long ago. */
+function newDrive({ entityType, entityId, ...movement }: Movement): Drive {
+  const { atMs, stepMs, wayKm, speedKmh, from, to } = movement
+  const fromBefore = stepMs < STOP_MS
+  return {
+    entityType,
+    entityId,
+    startsAtMs: fromBefore ? atMs - stepMs : atMs,
+    startLat: fromBefore ? from.lat : to.lat,
+    startLon: fromBefore ? from.lon : to.lon,
+    endsAtMs: atMs,
+    endLat: to.lat,
+    endLon: to.lon,
+    distanceKm: fromBefore ? wayKm : 0,
+    maxSpeedKmh: speedKmh,
+    underWay: true,
+  }
+}
