@@ -27,6 +27,8 @@ export async function startMailServer(t: Pick<TestContext, 'after'>): Promise<Ma
     authOptional: true,
     disabledCommands: ['AUTH', 'STARTTLS'],
     logger: false,
+    // Pools keep their connections open: they are not waited for.
+    closeTimeout: 200,
     onData(stream, session, callback) {
       const chunks: Buffer[] = []
       stream.on('data', (chunk: Buffer) => chunks.push(chunk))

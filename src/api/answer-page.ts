@@ -105,7 +105,7 @@ function page(title: string, body: string): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width,initial-scale=1">
 <meta name="robots" content="noindex"><title>${escapeHtml(title)} · Outrider</title>
-<link rel="stylesheet" href="/answer/style.css"></head>
+<link rel="icon" href="data:,"><link rel="stylesheet" href="/answer/style.css"></head>
 <body><main>${body}<footer>Sent by Outrider</footer></main></body></html>
 `
 }

@@ -10,6 +10,8 @@ export const WORKFLOW_STATUSES = ['running', 'done', 'failed'] as const
 /** Steps shown of one workflow, the last ones. */
 const MAX_STEPS = 500
 const MAX_RESULT_CHARACTERS = 2_000
+/** Numbers from here on are instants (2001): what steps keep of spans is smaller. */
+const FIRST_INSTANT_MS = 1e12
 
 export interface WorkflowFilter extends OpenRange {
   readonly tenantId: string
@@ -122,12 +124,19 @@ function workflowOf(row: SqlRow) {
   }
 }
 
+/** Steps of the engine itself, in our words. */
+const ENGINE_STEPS: Readonly<Record<string, string>> = {
+  'DBOS.now': 'note the time',
+  'DBOS.sleep': 'wait until',
+  'DBOS.recv': 'what was heard',
+}
+
 function stepOf(row: SqlRow) {
   const startedMs = Number(row.started_at_epoch_ms)
   const endedMs = Number(row.completed_at_epoch_ms)
   return {
     number: Number(row.function_id),
-    name: String(row.function_name),
+    name: ENGINE_STEPS[String(row.function_name)] ?? String(row.function_name),
     result: plain(row.output),
     error: errorOf(row.error),
     startedAt: startedMs > 0 ? new Date(startedMs).toISOString() : null,
@@ -138,17 +147,22 @@ function stepOf(row: SqlRow) {
 /** The engine wraps values as `{json: …}`; addresses of answers are cut, because they are keys. */
 function plain(kept: unknown): string | null {
   if (typeof kept !== 'string') return null
-  const value = parsed(kept)
-  const inner: unknown = Object(value).json ?? value
-  const text = typeof inner === 'string' ? inner : JSON.stringify(inner ?? null)
+  const inner = unwrapped(kept)
+  if (inner === null || inner === undefined) return null
+  if (typeof inner === 'number' && inner > FIRST_INSTANT_MS) return new Date(inner).toISOString()
+  const text = typeof inner === 'string' ? inner : JSON.stringify(inner)
   return text.replaceAll(/\/answer\/[\w.-]+/g, '/answer/…').slice(0, MAX_RESULT_CHARACTERS)
 }
 
 function errorOf(kept: unknown): string | null {
   if (typeof kept !== 'string') return null
-  const value: unknown = Object(parsed(kept)).json ?? parsed(kept)
-  const message: unknown = Object(value).message
+  const message: unknown = Object(unwrapped(kept)).message
   return (typeof message === 'string' ? message : kept).slice(0, MAX_RESULT_CHARACTERS)
+}
+
+function unwrapped(kept: string): unknown {
+  const value = parsed(kept)
+  return typeof value === 'object' && value !== null && 'json' in value ? value.json : value
 }
 
 function parsed(text: string): unknown {

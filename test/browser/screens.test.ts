@@ -133,6 +133,21 @@ const screens: readonly Screen[] = [
         .waitFor(),
   },
   {
+    name: 'workflows',
+    path: '/workflows',
+    ready: (page) => page.getByRole('heading', { name: 'Workflows' }).waitFor(),
+  },
+  {
+    name: 'messages',
+    path: '/messages',
+    ready: (page) => page.getByRole('heading', { name: 'Messages' }).waitFor(),
+  },
+  {
+    name: 'message templates',
+    path: '/messages/templates',
+    ready: (page) => page.getByRole('heading', { name: 'Excursion driver' }).waitFor(),
+  },
+  {
     name: 'settings',
     path: '/more',
     ready: (page) => page.getByText('Distance and speed').waitFor(),

@@ -647,3 +647,90 @@ export interface WarehouseHour extends WarehouseMoves {
   readonly hourEnd: Iso
   readonly stored: number
 }
+
+export interface Workflow {
+  readonly id: string
+  readonly name: string
+  readonly status: 'running' | 'done' | 'failed'
+  readonly outcome: string | null
+  readonly detail: unknown
+  readonly entityType: string | null
+  readonly entityId: string | null
+  readonly alertId: string | null
+  readonly runs: number
+  readonly requestedAt: Iso
+  readonly startedAt: Iso
+  readonly endedAt: Iso | null
+}
+
+export interface WorkflowStep {
+  readonly number: number
+  readonly name: string
+  readonly result: string | null
+  readonly error: string | null
+  readonly startedAt: Iso | null
+  readonly endedAt: Iso | null
+}
+
+export interface WorkflowDetail extends Workflow {
+  readonly input: unknown
+  readonly steps: readonly WorkflowStep[]
+}
+
+export type MessageStatus =
+  | 'queued'
+  | 'held'
+  | 'grouped'
+  | 'retrying'
+  | 'sent'
+  | 'kept'
+  | 'suppressed'
+  | 'dead'
+
+export interface Message {
+  readonly id: string
+  readonly createdAt: Iso
+  readonly status: MessageStatus
+  readonly reason: string | null
+  readonly kind: 'email' | 'webhook' | 'slack' | 'teams' | 'inbox'
+  readonly channel: string
+  readonly to: string
+  readonly subject: string
+  readonly severity: Severity
+  readonly category: string
+  readonly template: string
+  readonly attempts: number
+  readonly dueAt: Iso | null
+  readonly endedAt: Iso | null
+  readonly groupId: string | null
+  readonly workflowId: string
+  readonly askedBy: string | null
+  readonly alertId: string | null
+  readonly entityType: string | null
+  readonly entityId: string | null
+}
+
+export interface MessageContent {
+  readonly subject: string
+  readonly lines: readonly string[]
+  readonly facts: readonly { readonly label: string; readonly value: string }[]
+  readonly actions: readonly { readonly label: string; readonly url: string }[]
+}
+
+export interface MessageDetail extends Message {
+  readonly content: MessageContent
+  readonly tries: readonly {
+    readonly attempt: number
+    readonly at: Iso
+    readonly tookMs: number
+    readonly outcome: string
+    readonly response: string
+  }[]
+}
+
+export interface MessageTemplate {
+  readonly name: string
+  readonly purpose: string
+  readonly template: MessageContent
+  readonly preview: MessageContent
+}
