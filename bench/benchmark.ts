@@ -16,6 +16,7 @@ import {
   QUICK,
   ratesOfBacklog,
   ratesOfDoor,
+  ratesOfEstimates,
   timesOfAnswers,
   timeToRecover,
 } from './parts.ts'
@@ -83,6 +84,7 @@ async function measureEmbedded(findings: Findings, part: Part): Promise<void> {
   await part('door', () => ratesOfDoor(findings, copyRate))
   await part('fleets', () => costOfFleets(findings))
   await part('vehicles', () => costOfJudging(findings))
+  await part('arrivals', () => ratesOfEstimates(findings))
   await part('answers', () => timesOfAnswers(findings))
   await part('rules', () => costOfRules(findings))
   await part('shipments', () => costOfShipments(findings))

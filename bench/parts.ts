@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { probeAlerts } from './alert-probe.ts'
 import { bareCopy } from './bare-copy.ts'
+import { etaRate } from './eta-rate.ts'
 import { writeBacklog } from './fleet.ts'
 import { sendLoad } from './load.ts'
 import { usageOfTree } from './process-tree.ts'
@@ -391,6 +392,25 @@ export async function costOfJudging({ plan, say, add }: Findings): Promise<void>
     value: ratio,
     unit: '',
     goal: AT_LEAST(0.8),
+  })
+}
+
+/** Estimates of arrival in a city of 919 stretches, and what one change of traffic touches. */
+export async function ratesOfEstimates({ plan, say, add }: Findings): Promise<void> {
+  say('travellers through the pipeline of journeys')
+  const rate = etaRate(plan.backlogEvents / 15)
+  add({
+    id: 'arrivals.estimates',
+    label: `estimates of arrival, one task, ${rate.journeys} journeys`,
+    value: rate.estimatesPerSecond,
+    unit: '/s',
+    goal: AT_LEAST(5_000),
+  })
+  add({
+    id: 'arrivals.touched',
+    label: '  journeys estimated anew after one change of traffic',
+    value: rate.touchedPerChange,
+    unit: '',
   })
 }
 
