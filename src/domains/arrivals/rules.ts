@@ -16,6 +16,7 @@ const documents: readonly RuleDocument[] = [
       domain: 'arrivals',
       appointmentId: '{derived.appointmentId}',
       online: '{derived.online}',
+      workflow: 'late-arrival',
     },
     name: LATE_ARRIVAL,
     description:
