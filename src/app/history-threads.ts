@@ -9,6 +9,7 @@ import type { Database } from '../ports/database.ts'
 import type { RuleDocument } from '../rules/rule-document.ts'
 import type { HistoryMessage, HistoryWork } from './history-worker.ts'
 import { type HistoryRun, type PartitionRange, partitionsOf } from './replay.ts'
+import type { Settings } from './settings.ts'
 
 /** Each has two connections and the state of its partitions in memory. */
 const MAX_HISTORY_THREADS = 8
@@ -39,6 +40,7 @@ export function inHistoryThread(
 }
 
 export interface TopicRun {
+  readonly settings: Settings
   readonly address: DatabaseAddress
   readonly database: Database
   /** By our name, and as the log calls it. */
@@ -57,11 +59,12 @@ export function topicInThreads(run: TopicRun): HistoryRun {
     const shares = sharesOf(partitions, Math.min(availableParallelism(), MAX_HISTORY_THREADS))
     const done = new Array<number>(shares.length).fill(0)
     const failed = new AbortController()
-    const { address, topic, declared, documents } = run
+    const { settings, address, topic, declared, documents } = run
     const results = await Promise.all(
       shares.map((share, index) =>
         inHistoryThread(
           {
+            settings,
             database: address,
             topic,
             work: { kind: 'run', declared, documents, partitions: share },

@@ -1,6 +1,7 @@
 // A thread of its own for what runs long over history: replays of rules that are tried, and explanations.
 
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { systemClock } from '../adapters/clock/system-clock.ts'
 import type { DatabaseAddress } from '../adapters/postgres/address.ts'
 import { createCheckpointStore } from '../adapters/postgres/checkpoint-store.ts'
 import { connectDatabase } from '../adapters/postgres/database.ts'
@@ -10,6 +11,7 @@ import type { EpochMs } from '../kernel/time.ts'
 import type { Alert } from '../ports/alert.ts'
 import type { RuleDocument } from '../rules/rule-document.ts'
 import { type ExplainRequest, type Explanation, explain } from './explain.ts'
+import { openLog } from './open-log.ts'
 import {
   onlyRules,
   type PartitionRange,
@@ -19,8 +21,10 @@ import {
   replay,
 } from './replay.ts'
 import { recordedPipeline, trialPipeline } from './rule-trial.ts'
+import type { Settings } from './settings.ts'
 
 export interface HistoryWork {
+  readonly settings: Settings
   readonly database: DatabaseAddress
   /** Topic as the log calls it. */
   readonly topic: string
@@ -57,16 +61,18 @@ await run(parentPort, workerData as HistoryWork)
 
 async function run(
   main: MessagePort,
-  { database: address, topic, work }: HistoryWork,
+  { settings, database: address, topic, work }: HistoryWork,
 ): Promise<void> {
   const say = (message: HistoryMessage): void => main.postMessage(message)
   const database = connectDatabase({ address, maxConnections: 2 })
   const store = createCheckpointStore({ address })
+  const log = await openLog(settings, { clock: systemClock(), mode: 'read' })
   let told = 0
   const options = {
     topic,
     database,
     store,
+    log,
     references: createReferenceStore(database),
     progress(events: number, ofEvents: number) {
       if (events - told < PROGRESS_EVENTS && events < ofEvents) return
@@ -101,6 +107,7 @@ async function run(
     const report = await replay({ ...options, run, rules, tenantId, fromMs, toMs })
     say({ type: 'replayed', report })
   } finally {
+    await log.close()
     await store.close()
     await database.close()
     main.close()

@@ -7,6 +7,7 @@ import type { Database, SqlRow } from '../ports/database.ts'
 import type { ReferenceStore } from '../ports/reference-source.ts'
 import { runHistory } from '../streams/history.ts'
 import type { AnyPipeline } from '../streams/pipeline.ts'
+import type { BroadcastLog } from '../streams/shared-feeds.ts'
 import {
   type AlertDifference,
   differenceOf,
@@ -81,6 +82,7 @@ export interface PartitionsRun {
   readonly topic: string
   readonly partitions: readonly PartitionRange[]
   readonly store: CheckpointStore
+  readonly log: BroadcastLog
   readonly references: ReferenceStore
 }
 

@@ -47,7 +47,9 @@ export function createRuleDesk({ settings, address }: Platform, book: RuleBook):
     trials++
     try {
       const topic = topicName(settings, document.topic)
-      return ok(await inHistoryThread({ database: address, topic, work }, onProgress, signal))
+      return ok(
+        await inHistoryThread({ settings, database: address, topic, work }, onProgress, signal),
+      )
     } finally {
       trials--
     }

@@ -12,6 +12,7 @@ import type {
 import type { ReferenceStore } from '../ports/reference-source.ts'
 import type { BatchInputs, ReferenceVersion } from './batch.ts'
 import type { AnyPipeline } from './pipeline.ts'
+import { type BroadcastLog, readBroadcastsTo } from './shared-feeds.ts'
 import { type AnyTask, Task } from './task.ts'
 
 export interface HistoryOptions {
@@ -22,6 +23,8 @@ export interface HistoryOptions {
   /** Where history ends: the first offset that is not run. */
   readonly toOffset: number
   readonly store: CheckpointStore
+  /** For broadcast topics: records that it dropped since are missing. */
+  readonly log: BroadcastLog
   readonly references: ReferenceStore
 }
 
@@ -57,13 +60,13 @@ export async function* runHistory(options: HistoryOptions): AsyncIterable<Histor
         yield stepOf(task, to - from === events.length ? events : events.slice(from, to))
       from = to
       if (entry !== undefined && to < events.length) {
-        yield applyEntry(task, entry, await versionsOf(options, entry))
+        yield await applyEntry(options, task, entry)
         next++
       }
     }
   }
   for (const entry of journal.slice(next)) {
-    yield applyEntry(task, entry, await versionsOf(options, entry))
+    yield await applyEntry(options, task, entry)
   }
 }
 
@@ -72,12 +75,16 @@ function stepOf(task: AnyTask, events: readonly ArchivedEvent<unknown>[]): Histo
   return { events: events.length, alerts, windows }
 }
 
-function applyEntry(
+async function applyEntry(
+  options: HistoryOptions,
   task: AnyTask,
   entry: JournalEntry,
-  references: readonly ReferenceVersion[],
-): HistoryStep {
-  const inputs: BatchInputs = { tickMs: entry.tickMs, references, broadcasts: [] }
+): Promise<HistoryStep> {
+  const inputs: BatchInputs = {
+    tickMs: entry.tickMs,
+    references: await versionsOf(options, entry),
+    broadcasts: await readBroadcastsTo(options.log, task, entry),
+  }
   const output = task.process([], entry.offset, inputs)
   return { events: 0, alerts: output.alerts, windows: output.windows }
 }

@@ -6,9 +6,9 @@ import { PlatformError } from '../kernel/errors.ts'
 import type { DurationMs } from '../kernel/time.ts'
 import type { CheckpointStore, Claim, JournalEntry, TaskId } from '../ports/checkpoint-store.ts'
 import type { Log } from '../ports/log.ts'
-import type { BatchInputs, BroadcastProgress } from './batch.ts'
+import type { BatchInputs } from './batch.ts'
 import { NO_INPUTS } from './batch.ts'
-import { type ReferenceTables, readBroadcast } from './shared-feeds.ts'
+import { type ReferenceTables, readBroadcastsTo } from './shared-feeds.ts'
 import type { Task } from './task.ts'
 import type { StreamEvent } from './topic.ts'
 
@@ -114,29 +114,7 @@ async function applyEntry<E extends StreamEvent, S>(
   const inputs: BatchInputs = {
     tickMs: entry.tickMs,
     references: await references.at(entry.references),
-    broadcasts: await broadcastsTo(task, log, entry),
+    broadcasts: await readBroadcastsTo(log, task, entry),
   }
   task.rerun([], task.nextOffset, inputs)
-}
-
-/** In the order in which the task took them over. */
-async function broadcastsTo<E extends StreamEvent, S>(
-  task: Task<E, S>,
-  log: Log,
-  { broadcasts }: JournalEntry,
-): Promise<readonly BroadcastProgress[]> {
-  const progress: BroadcastProgress[] = []
-  for (const { topic } of task.pipeline.broadcasts) {
-    const position = broadcasts[topic] ?? 0
-    const records: BroadcastProgress['records'][number][] = []
-    let reached = task.broadcastOffset(topic)
-    while (reached < position) {
-      const read = await readBroadcast(log, topic, reached, position)
-      records.push(...read.records)
-      if (read.nextOffset === reached) break
-      reached = read.nextOffset
-    }
-    progress.push({ topic, records, nextOffset: reached })
-  }
-  return progress
 }

@@ -2,6 +2,7 @@
 // from the log. A task takes over what is new at a batch boundary.
 
 import { PlatformError } from '../kernel/errors.ts'
+import type { JournalEntry } from '../ports/checkpoint-store.ts'
 import type { Log, LogBatch, ReadLimit } from '../ports/log.ts'
 import type { ReferenceSource, ReferenceStore } from '../ports/reference-source.ts'
 import type { BroadcastProgress, ReferenceVersion } from './batch.ts'
@@ -76,9 +77,17 @@ export class ReferenceTables {
   }
 }
 
+/** What of a log broadcasts need. */
+export type BroadcastLog = Pick<Log, 'read' | 'bounds'>
+
+interface BroadcastReader {
+  readonly pipeline: { readonly broadcasts: readonly { readonly topic: string }[] }
+  broadcastOffset(topic: string): number
+}
+
 /** Reads on in a broadcast topic (its partition 0), for a task that has reached `fromOffset`. */
 export async function readBroadcast(
-  log: Log,
+  log: BroadcastLog,
   topic: string,
   fromOffset: number,
   toOffset = Number.POSITIVE_INFINITY,
@@ -102,9 +111,31 @@ export async function readBroadcast(
   }
 }
 
+/** What a task took over with an entry of its journal, in the order in which it did. */
+export async function readBroadcastsTo(
+  log: BroadcastLog,
+  task: BroadcastReader,
+  { broadcasts }: Pick<JournalEntry, 'broadcasts'>,
+): Promise<readonly BroadcastProgress[]> {
+  const progress: BroadcastProgress[] = []
+  for (const { topic } of task.pipeline.broadcasts) {
+    const position = broadcasts[topic] ?? 0
+    const records: BroadcastProgress['records'][number][] = []
+    let reached = task.broadcastOffset(topic)
+    while (reached < position) {
+      const read = await readBroadcast(log, topic, reached, position)
+      records.push(...read.records)
+      if (read.nextOffset === reached) break
+      reached = read.nextOffset
+    }
+    progress.push({ topic, records, nextOffset: reached })
+  }
+  return progress
+}
+
 /** From the first record kept where the log has dropped those asked for. */
 async function readKept(
-  log: Log,
+  log: BroadcastLog,
   topic: string,
   fromOffset: number,
   limit: ReadLimit,

@@ -127,6 +127,7 @@ export class Crank {
       partition: 0,
       toOffset: this.#task.nextOffset,
       store: this.#store,
+      log: this.#log,
       references: this.#referenceStore,
     })
     for await (const step of steps) {

@@ -55,7 +55,7 @@ async function run(flags: ReplayFlags): Promise<number> {
     const startedMs = inspection.clock.monotonicMs()
     const report = await replay({
       ...inspection,
-      run: topicInThreads({ ...inspection, ...trial, declared: flags.topic, topic }),
+      run: topicInThreads({ ...inspection, ...trial, settings, declared: flags.topic, topic }),
       rules: trial.rules,
       tenantId: null,
       topic,

@@ -71,6 +71,7 @@ async function verifyRecordedAlerts(
         ...inspection,
         run: topicInThreads({
           ...inspection,
+          settings,
           declared: pipeline.topic.name,
           topic,
           pipeline: pipeline.name,
