@@ -84,6 +84,30 @@ const screens: readonly Screen[] = [
     ready: (page) => page.getByText('EUR 12.345').first().waitFor(),
   },
   {
+    name: 'arrivals',
+    path: '/arrivals',
+    ready: (page) => page.getByRole('link', { name: 'Interview' }).waitFor(),
+  },
+  {
+    name: 'a journey',
+    path: '/arrivals/J-1',
+    ready: (page) => page.getByText('Probability of being late').waitFor(),
+  },
+  {
+    name: 'vehicles',
+    path: '/vehicles',
+    ready: (page) => page.getByRole('link', { name: 'CAR-1' }).waitFor(),
+  },
+  {
+    name: 'a vehicle',
+    path: '/vehicles/CAR-1?range=1h',
+    ready: (page) =>
+      page
+        .getByRole('img', { name: /^Speed/ })
+        .first()
+        .waitFor(),
+  },
+  {
     name: 'shipments',
     path: '/shipments',
     ready: (page) => page.getByRole('link', { name: 'S-1' }).waitFor(),
@@ -226,6 +250,35 @@ async function prepare(t: TestContext): Promise<string> {
     { ...shipment, type: 'created', promisedAt: new Date(now + 86_400_000).toISOString() },
     { ...shipment, type: 'departed', truckId: TRUCK, location: 'Nairobi', region: 'nairobi' },
   ])
+  const place = { lat: -1.2864, lon: 36.8172 }
+  await post(address, 'appointments', {
+    appointmentId: 'A-1',
+    title: 'Interview',
+    startsAt: new Date(now + 3_600_000).toISOString(),
+    ...place,
+    organizerEmail: 'organizer@example.com',
+  })
+  await post(address, 'journeys', {
+    journeyId: 'J-1',
+    appointmentId: 'A-1',
+    travelerEmail: 'traveler@example.com',
+    mode: 'car',
+  })
+  await send(address, 'journeys', [
+    { journeyId: 'J-1', recordedAt: now, lat: -1.3, lon: 36.79, speedKmh: 40 },
+  ])
+  await send(
+    address,
+    'vehicle-telemetry',
+    [3, 2, 1].map((minutes) => ({
+      vehicleId: 'CAR-1',
+      recordedAt: now - minutes * 60_000,
+      speedKmh: 40 + minutes,
+      rpm: 2_000,
+      gear: 3,
+      ...place,
+    })),
+  )
   await send(address, 'warehouse-events', [
     { ...movement, type: 'counted', quantity: 40 },
     { ...movement, type: 'dispatched', quantity: 4 },
@@ -236,6 +289,15 @@ async function prepare(t: TestContext): Promise<string> {
     body: JSON.stringify({ truckId: TRUCK, recordedAt: '2026-02-30T10:00:00Z', temperatureC: 4 }),
   })
   return address
+}
+
+async function post(address: string, route: string, body: object): Promise<void> {
+  const response = await fetch(`${address}/api/v1/${route}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  assert.ok(response.ok, await response.clone().text())
 }
 
 async function send(address: string, topic: string, events: readonly object[]): Promise<void> {

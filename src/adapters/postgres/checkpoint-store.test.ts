@@ -1,6 +1,9 @@
 // The contract of checkpoint stores against a real server, and what only PostgreSQL does.
 
-import { suitePostgres, type TestPostgres } from '../../../test/postgres-server.ts'
+import { after, test } from 'node:test'
+import { silentLogger, suitePostgres, type TestPostgres } from '../../../test/postgres-server.ts'
+import { requireOrSkip } from '../../../test/requirements.ts'
+import { postgresMissing, startPostgres } from '../../../test/servers/postgres.ts'
 import type { Alert } from '../../ports/alert.ts'
 import {
   type ContractRow,
@@ -10,6 +13,8 @@ import {
 import type { DeadLetter, OutboxEntry, WindowResult } from '../../ports/checkpoint-store.ts'
 import type { Database, SqlRow } from '../../ports/database.ts'
 import { createCheckpointStore } from './checkpoint-store.ts'
+import { connectDatabase } from './database.ts'
+import { migrate } from './migrate.ts'
 
 let shared: Promise<TestPostgres> | null = null
 
@@ -22,15 +27,55 @@ checkpointStoreContract('PostgreSQL', async () => {
   }
 })
 
-/** Durable rows have a table that a migration makes; the suite's own is made here. */
+const missing = postgresMissing()
+let own: Promise<OwnServer> | null = null
+after(async () => (await own)?.stop())
+
+test('the contract holds on a server of one’s own too', (t) => {
+  requireOrSkip(t, 'PostgreSQL', missing === undefined, missing ?? '')
+})
+
+if (missing === undefined) {
+  checkpointStoreContract('PostgreSQL of one’s own', async () => {
+    own ??= ownServer()
+    const { address, database } = await own
+    return { store: createCheckpointStore({ address }), records: recordsOf(database) }
+  })
+}
+
+interface OwnServer extends Pick<TestPostgres, 'address' | 'database'> {
+  stop(): Promise<void>
+}
+
+async function ownServer(): Promise<OwnServer> {
+  const server = await startPostgres()
+  const address = { connectionString: server.url }
+  await migrate(address, silentLogger)
+  const database = connectDatabase({ address })
+  await makeRowTable(database)
+  return {
+    address,
+    database,
+    async stop() {
+      await database.close()
+      await server.stop()
+    },
+  }
+}
+
 async function withRowTable(): Promise<TestPostgres> {
   const postgres = await suitePostgres()
-  await postgres.database.query(
+  await makeRowTable(postgres.database)
+  return postgres
+}
+
+/** Durable rows have a table that a migration makes; the suite's own is made here. */
+async function makeRowTable(database: Database): Promise<void> {
+  await database.query(
     `CREATE TABLE contract_row (tenant_id text NOT NULL, log_partition int NOT NULL,
        log_offset bigint NOT NULL, owner text, name text, seen_at timestamptz NOT NULL,
        price numeric, count int, kept text, items jsonb, PRIMARY KEY (tenant_id, owner, name))`,
   )
-  return postgres
 }
 
 function recordsOf(database: Database): StoredRecords {

@@ -106,6 +106,7 @@ test('no table with rows is open to a merchant by mistake', async (t) => {
     for (const row of found) ok(/acme/.test(row), `${table}: ${row}`)
   }
   await rejects(merchant.query('SELECT token_hash FROM access_token'), { code: 'database-failed' })
+  await rejects(merchant.query('SELECT key FROM signing_key'), { code: 'database-failed' })
   await rejects(merchant.query('SELECT parcel_id FROM parcel_scan_default'), {
     code: 'database-failed',
   })

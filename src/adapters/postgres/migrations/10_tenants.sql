@@ -98,7 +98,7 @@ BEGIN
       bool_or(attname = 'merchant_id') AS has_merchant
     FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid AND attnum > 0 AND NOT attisdropped
     WHERE relnamespace = current_schema()::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition
-      AND relname NOT IN ('access_token', 'schema_migration')
+      AND relname NOT IN ('access_token', 'schema_migration', 'signing_key')
       AND NOT EXISTS (SELECT FROM pg_policy WHERE polrelid = pg_class.oid AND polname = 'outrider_api')
     GROUP BY pg_class.oid, relname
   LOOP
