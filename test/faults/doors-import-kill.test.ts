@@ -110,7 +110,7 @@ test('what is wrong with the command or the file is told in one line with its ex
     [
       ['import', empty, '--mapping', 'trucks'],
       2,
-      'Built in are: ais, car-sensors, cold-chain-logger, envirocar, nyc-green-taxi, nyc-taxi-mixed, obd-kit, ride-trips, scms, truck-sensors, twizy.',
+      'Built in are: ais, car-sensors, cold-chain-logger, envirocar, metr-la, nyc-green-taxi, nyc-taxi-mixed, obd-kit, ride-trips, scms, truck-sensors, twizy.',
     ],
     [['import', empty, '--mapping', empty], 2, ':1:1: a mapping is a YAML map'],
     [['import', empty, '--mapping', 'truck-sensors', '--speedup', 'fast'], 2, '--speedup must be'],
