@@ -53,6 +53,10 @@ test('a storm to one address becomes a few messages, and none is dropped', async
   // A minute passes: what was gathered is due.
   await database.query("UPDATE outbox SET not_before = now() WHERE kind = 'deliver'")
   await until('the gathering is sent', () => mail.mails.length === 4)
+  await until('that it was sent is recorded', async () => {
+    const rows = await database.query("SELECT FROM message WHERE status = 'held'")
+    return rows.length === 0
+  })
   const counts = await database.query(
     'SELECT status, count(*)::int AS n FROM message GROUP BY status ORDER BY status',
   )

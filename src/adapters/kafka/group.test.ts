@@ -173,6 +173,8 @@ for (const [name, join] of [
       const group = await setUp()
       const other = start(join, { ...group, memberId: 'other', instanceId: null })
       t.after(() => other.stop())
+      // It has all of them first, so that what the next one has is its share for good.
+      await until(() => other.assigned().length === group.topics.length * PARTITIONS)
       const identity = { memberId: 'fixed', instanceId: 'fixed' }
       const before = await killedMember(name, { ...group, ...identity })
       // The broker still counts on the first life.
