@@ -3,7 +3,8 @@ import { spawn } from 'node:child_process'
 import { existsSync, readlinkSync } from 'node:fs'
 import { test } from 'node:test'
 import { Admin } from '@platformatic/kafka'
-import { kafkaOrSkip, startKafka } from './kafka.ts'
+import { startKafka } from './kafka.ts'
+import { kafkaOrSkip } from './shared-kafka.ts'
 
 const MODULE = new URL('./kafka.ts', import.meta.url).href
 const TIMEOUT_MS = 120_000

@@ -3,9 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import { after, type TestContext } from 'node:test'
-import { requireOrSkip } from '../requirements.ts'
-import { kafkaJars, kafkaMissing } from './kafka-jars.ts'
+import { kafkaJars } from './kafka-jars.ts'
 import { run } from './maven-jars.ts'
 import {
   freePorts,
@@ -55,29 +53,22 @@ export interface TestKafka extends TestServer {
   readonly brokers: readonly KafkaBroker[]
 }
 
-let shared: Promise<TestKafka> | null = null
-
-after(async () => {
-  if (shared !== null) await (await shared.catch(() => null))?.stop()
-})
-
-/** One broker for all tests of this process; undefined, the test skipped, where Kafka can't be had. */
-export async function sharedKafkaOrSkip(t: TestContext): Promise<TestKafka | undefined> {
-  return kafkaOrSkip(t) ? sharedKafka() : undefined
-}
-
-export function sharedKafka(): Promise<TestKafka> {
-  shared ??= startKafka()
-  return shared
-}
-
-export function kafkaOrSkip(t: TestContext): boolean {
-  const missing = kafkaMissing()
-  return requireOrSkip(t, 'Apache Kafka', missing === undefined, missing ?? '')
-}
+const PORT_ATTEMPTS = 3
+const TAKEN_PORT = /address already in use|BindException/i
 
 /** Starts brokers of their own; the caller stops them. */
 export async function startKafka(options: KafkaOptions = {}): Promise<TestKafka> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await startOnce(options)
+    } catch (error) {
+      // Somebody else may have got a port between its being found free and its use.
+      if (attempt === PORT_ATTEMPTS || !TAKEN_PORT.test(String(error))) throw error
+    }
+  }
+}
+
+async function startOnce(options: KafkaOptions): Promise<TestKafka> {
   const count = options.brokers ?? 1
   const jars = await kafkaJars()
   const folder = serverFolder('kafka')

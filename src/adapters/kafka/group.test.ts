@@ -1,7 +1,7 @@
 import { deepEqual, equal, ok } from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { test } from 'node:test'
-import { kafkaOrSkip, sharedKafka } from '../../../test/servers/kafka.ts'
+import { kafkaOrSkip, sharedKafka } from '../../../test/servers/shared-kafka.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { Assigned, PartitionAssignment } from '../../ports/partition-assignment.ts'
 import { systemClock } from '../clock/system-clock.ts'

@@ -1,6 +1,6 @@
 import { test } from 'node:test'
-import { kafkaOrSkip, sharedKafka } from '../../../test/servers/kafka.ts'
 import { kafkaMissing } from '../../../test/servers/kafka-jars.ts'
+import { kafkaOrSkip, sharedKafka } from '../../../test/servers/shared-kafka.ts'
 import { logContract } from '../../ports/log.contract.ts'
 import { systemClock } from '../clock/system-clock.ts'
 import { openKafkaLog } from './kafka-log.ts'
