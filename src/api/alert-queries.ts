@@ -2,6 +2,7 @@
 
 import type { Handling } from '../ports/alert.ts'
 import type { Database } from '../ports/database.ts'
+import { Conditions } from '../ports/sql-conditions.ts'
 import type { HandledAlert } from '../ports/views.ts'
 import { MAX_HANDLED_ALERTS } from './alert-handling.ts'
 import type { AlertCommentKind, AlertDocument } from './alert-json.ts'
@@ -15,7 +16,7 @@ import {
   positionOf,
 } from './alert-rows.ts'
 import { decodeCursor, encodeCursor, pageOf } from './cursor.ts'
-import { Conditions, epochMsOf, isoOf } from './sql-values.ts'
+import { epochMsOf, isoOf } from './sql-values.ts'
 import type { OpenRange } from './validation.ts'
 
 /** Comments and transitions of one alert that are shown, the newest ones. */

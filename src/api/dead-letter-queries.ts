@@ -1,8 +1,9 @@
 // Events that were refused, as they are kept in Postgres.
 
 import type { Database, SqlRow } from '../ports/database.ts'
+import { Conditions } from '../ports/sql-conditions.ts'
 import { decodeCursor, encodeCursor, pageOf } from './cursor.ts'
-import { Conditions, epochMsOf, isoOf, isoOrNull, textOrNull } from './sql-values.ts'
+import { epochMsOf, isoOf, isoOrNull, textOrNull } from './sql-values.ts'
 import type { OpenRange } from './validation.ts'
 
 export interface DeadLetterFilter extends OpenRange {

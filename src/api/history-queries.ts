@@ -2,9 +2,10 @@
 
 import type { ArchiveColumn } from '../ports/archive.ts'
 import type { Database, SqlRow } from '../ports/database.ts'
+import { Conditions } from '../ports/sql-conditions.ts'
 import { decodeCursor, encodeCursor, pageOf } from './cursor.ts'
 import type { ArchivedTopic } from './options.ts'
-import { Conditions, epochMsOf, isoOf, isoOrNull, numberOrNull, textOrNull } from './sql-values.ts'
+import { epochMsOf, isoOf, isoOrNull, numberOrNull, textOrNull } from './sql-values.ts'
 import type { OpenRange } from './validation.ts'
 
 const BATCH_ROWS = 1_000

@@ -1,9 +1,10 @@
 // Messages in Postgres, with what was tried.
 
 import type { Database, SqlRow } from '../ports/database.ts'
+import { Conditions } from '../ports/sql-conditions.ts'
 import { isUuid } from './alert-rows.ts'
 import { decodeCursor, encodeCursor, pageOf } from './cursor.ts'
-import { Conditions, epochMsOf, isoOf, isoOrNull, textOrNull } from './sql-values.ts'
+import { epochMsOf, isoOf, isoOrNull, textOrNull } from './sql-values.ts'
 import type { OpenRange } from './validation.ts'
 
 export const MESSAGE_STATUSES = [

@@ -1,9 +1,10 @@
 // Notifications in Postgres, as the routing left them.
 
 import type { Database, SqlRow } from '../ports/database.ts'
+import { Conditions } from '../ports/sql-conditions.ts'
 import { isUuid, labelsOf } from './alert-rows.ts'
 import { decodeCursor, encodeCursor, pageOf } from './cursor.ts'
-import { Conditions, epochMsOf, isoOf, textOrNull } from './sql-values.ts'
+import { epochMsOf, isoOf, textOrNull } from './sql-values.ts'
 import type { OpenRange } from './validation.ts'
 
 export interface NotificationFilter extends OpenRange {

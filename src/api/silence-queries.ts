@@ -3,11 +3,12 @@
 import { type EpochMs, toIso } from '../kernel/time.ts'
 import type { Database, SqlRow } from '../ports/database.ts'
 import type { MatchOperator, SilenceMatcher } from '../ports/routing-store.ts'
+import { Conditions } from '../ports/sql-conditions.ts'
 import { compileMatcher, matchesAll } from '../rules/routing/matcher.ts'
 import type { AlertDocument } from './alert-json.ts'
 import { ALERT_COLUMNS, documentOf, isUuid } from './alert-rows.ts'
 import { decodeCursor, encodeCursor, pageOf } from './cursor.ts'
-import { Conditions, epochMsOf, isoOf } from './sql-values.ts'
+import { epochMsOf, isoOf } from './sql-values.ts'
 
 /** Open alerts that a preview looks at. */
 const MAX_LOOKED_AT = 10_000

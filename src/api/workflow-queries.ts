@@ -1,9 +1,10 @@
 // Workflows in Postgres, with their steps as the engine keeps them.
 
 import type { Database, SqlRow } from '../ports/database.ts'
+import { Conditions } from '../ports/sql-conditions.ts'
 import { isUuid } from './alert-rows.ts'
 import { decodeCursor, encodeCursor, pageOf } from './cursor.ts'
-import { Conditions, epochMsOf, isoOf, isoOrNull, textOrNull } from './sql-values.ts'
+import { epochMsOf, isoOf, isoOrNull, textOrNull } from './sql-values.ts'
 import type { OpenRange } from './validation.ts'
 
 export const WORKFLOW_STATUSES = ['running', 'done', 'failed'] as const

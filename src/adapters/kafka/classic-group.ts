@@ -106,29 +106,30 @@ class ClassicGroup implements PartitionAssignment {
 
   /** The group's leader shares partitions out; joining again makes it do so. */
   async #watchPartitions(signal: AbortSignal): Promise<void> {
-    const before = this.#partitions
+    let counts: string
     try {
-      await this.#lookAtPartitions()
+      counts = await this.#partitionCounts()
     } catch (error) {
       this.#report(error)
       return
     }
-    if (before !== this.#partitions) await this.#join(signal)
+    if (counts !== this.#partitions) await this.#join(signal)
   }
 
-  async #lookAtPartitions(): Promise<void> {
+  async #partitionCounts(): Promise<string> {
     const { topics } = await this.#consumer.metadata({
       topics: [...this.#options.topics],
       forceUpdate: true,
     })
     const counts = [...topics].map(([name, { partitionsCount }]) => `${name} ${partitionsCount}`)
-    this.#partitions = counts.sort().join()
+    return counts.sort().join()
   }
 
   async #join(signal: AbortSignal): Promise<void> {
     try {
-      await this.#lookAtPartitions()
+      const counts = await this.#partitionCounts()
       await this.#consumer.joinGroup({})
+      this.#partitions = counts
     } catch (error) {
       this.#report(error)
       await this.#options.clock.sleep(REJOIN_MS, signal)

@@ -3,7 +3,7 @@
 import type pg from 'pg'
 import type { AlertFacts, AlertReader, NotificationFacts } from '../../ports/alert-reader.ts'
 import type { NotificationKind } from '../../ports/routing-store.ts'
-import { databaseError } from './failures.ts'
+import { queryOf } from './database.ts'
 import { storable } from './stored-text.ts'
 
 type Row = Readonly<Record<string, unknown>>
@@ -13,20 +13,12 @@ const COLUMNS = `a.id, a.tenant_id, a.rule, a.severity, a.entity_type, a.entity_
   a.silenced_by <> '{}' OR a.inhibited_by <> '{}' AS quiet`
 
 export function createAlertReader(pool: pg.Pool): AlertReader {
-  const query = async (
-    tried: string,
-    sql: string,
-    parameters: readonly unknown[],
-  ): Promise<readonly Row[]> =>
-    pool.query<Row>(sql, [...parameters]).then(
-      ({ rows }) => rows,
-      (cause: unknown) => {
-        throw databaseError(tried, cause)
-      },
-    )
+  const query = queryOf(pool)
   return {
     async alert(id) {
-      const [row] = await query(
+      const {
+        rows: [row],
+      } = await query(
         'Cannot read an alert',
         `SELECT ${COLUMNS} FROM alert a WHERE id::text = $1`,
         [id],
@@ -34,13 +26,13 @@ export function createAlertReader(pool: pg.Pool): AlertReader {
       return row === undefined ? undefined : alertOf(row)
     },
     async notification(id, limit) {
-      const [row] = await query(
-        'Cannot read a notification',
-        'SELECT * FROM notification WHERE id = $1',
-        [id],
-      )
+      const {
+        rows: [row],
+      } = await query('Cannot read a notification', 'SELECT * FROM notification WHERE id = $1', [
+        id,
+      ])
       if (row === undefined) return undefined
-      const alerts = await query(
+      const { rows: alerts } = await query(
         'Cannot read the alerts of a notification',
         `SELECT ${COLUMNS} FROM notification_alert n JOIN alert a ON a.id = n.alert_id
          WHERE n.notification_id = $1

@@ -68,6 +68,20 @@ export function databaseOf(pool: pg.Pool): Database {
   }
 }
 
+/** Statements of a store on its own pool; what it tried is said where one fails. */
+export function queryOf(
+  pool: pg.Pool,
+): (
+  tried: string,
+  sql: string,
+  parameters: readonly unknown[],
+) => Promise<pg.QueryResult<Record<string, unknown>>> {
+  return async (tried, sql, parameters) =>
+    pool.query<Record<string, unknown>>(sql, [...parameters]).catch((cause: unknown) => {
+      throw databaseError(tried, cause)
+    })
+}
+
 /** Rows of one statement, read by a cursor in a transaction that the caller begins. */
 export async function* streamFrom(
   pool: pg.Pool,

@@ -16,24 +16,17 @@ import type {
   PlacedMessage,
   Placement,
 } from '../../ports/message-store.ts'
+import { queryOf } from './database.ts'
 import { databaseError } from './failures.ts'
 import { storable, storableInstant, storableJson } from './stored-text.ts'
 
 export function createMessageStore(pool: pg.Pool): MessageStore {
-  const query = async (
-    tried: string,
-    sql: string,
-    parameters: readonly unknown[],
-  ): Promise<readonly Row[]> =>
-    pool.query<Row>(sql, [...parameters]).then(
-      ({ rows }) => rows,
-      (cause: unknown) => {
-        throw databaseError(tried, cause)
-      },
-    )
+  const query = queryOf(pool)
   return {
     async preference(tenantId, address) {
-      const [row] = await query(
+      const {
+        rows: [row],
+      } = await query(
         'Cannot read how somebody wants to be written to',
         'SELECT zone, quiet_from, quiet_to, refused FROM contact_preference WHERE tenant_id = $1 AND address = $2',
         [tenantId, address.toLowerCase()],
@@ -42,7 +35,9 @@ export function createMessageStore(pool: pg.Pool): MessageStore {
     },
     place: (drafts, decide, options) => place(pool, drafts, decide, options),
     async outgoing(id) {
-      const [row] = await query(
+      const {
+        rows: [row],
+      } = await query(
         'Cannot read a message',
         "SELECT * FROM message WHERE id = $1 AND status IN ('queued', 'held', 'retrying')",
         [id],
@@ -50,7 +45,7 @@ export function createMessageStore(pool: pg.Pool): MessageStore {
       return row === undefined ? undefined : outgoingOf(row)
     },
     async groupedWith(id, limit) {
-      const rows = await query(
+      const { rows } = await query(
         'Cannot read what goes with a message',
         `SELECT subject, severity, count(*) OVER () AS total FROM message WHERE group_id = $1
          ORDER BY severity_rank(severity) DESC, created_at DESC, id LIMIT $2`,

@@ -9,18 +9,12 @@ import {
   SIGNAL_EFFECT,
   type WorkflowEffect,
 } from '../../ports/outbox.ts'
+import { queryOf } from './database.ts'
 import { databaseError } from './failures.ts'
 import { storableJson } from './stored-text.ts'
 
 export function createOutbox(pool: pg.Pool): Outbox {
-  const query = async (
-    tried: string,
-    sql: string,
-    parameters: readonly unknown[],
-  ): Promise<pg.QueryResult<Row>> =>
-    pool.query<Row>(sql, [...parameters]).catch((cause: unknown) => {
-      throw databaseError(tried, cause)
-    })
+  const query = queryOf(pool)
   return {
     async take(executorId, limit) {
       const { rows } = await query('Cannot take effects from the outbox', TAKE, [

@@ -2,13 +2,14 @@
 
 import { type Static, Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
-import { DAY_MS, toIso } from '../../kernel/time.ts'
-import type { AccessToken, TokenStore } from '../../ports/token-store.ts'
+import { DAY_MS } from '../../kernel/time.ts'
+import type { TokenStore } from '../../ports/token-store.ts'
 import { principalOf, ROLES } from '../access.ts'
 import type { ApiContext } from '../context.ts'
 import { HttpProblem } from '../problems.ts'
 import { idParameter, listOf, nullable, text } from '../schemas.ts'
 import { MAX_TOKENS_LISTED, newToken } from '../token-issue.ts'
+import { tokenJson } from '../token-json.ts'
 import { invalidParameter } from '../validation.ts'
 
 const MAX_DAYS = 3_650
@@ -115,13 +116,4 @@ export function tokenRoutes(app: FastifyInstance, { options }: ApiContext): void
       throw new HttpProblem('not-found', 'There is no such token, or it is revoked already.')
     },
   )
-}
-
-function tokenJson({ createdAtMs, expiresAtMs, revokedAtMs, ...rest }: AccessToken) {
-  return {
-    ...rest,
-    createdAt: toIso(createdAtMs),
-    expiresAt: expiresAtMs === null ? null : toIso(expiresAtMs),
-    revokedAt: revokedAtMs === null ? null : toIso(revokedAtMs),
-  }
 }

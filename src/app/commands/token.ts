@@ -6,9 +6,10 @@ import { createTokenStore } from '../../adapters/postgres/token-store.ts'
 import { newSecret } from '../../adapters/random/system-random.ts'
 import { ROLES, type Role } from '../../api/access.ts'
 import { MAX_TOKENS_LISTED, newToken } from '../../api/token-issue.ts'
+import { tokenJson } from '../../api/token-json.ts'
 import { DAY_MS, toIso } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { AccessToken, TokenStore } from '../../ports/token-store.ts'
+import type { TokenStore } from '../../ports/token-store.ts'
 import { carryOut, commandLogger, commandSettings, DONE, FAILED, table } from '../command-line.ts'
 import { openInspection } from '../inspection.ts'
 
@@ -128,15 +129,6 @@ async function withStore(
     return await work(createTokenStore(inspection.database), inspection.clock)
   } finally {
     await inspection.close()
-  }
-}
-
-function tokenJson({ createdAtMs, expiresAtMs, revokedAtMs, ...rest }: AccessToken) {
-  return {
-    ...rest,
-    createdAt: toIso(createdAtMs),
-    expiresAt: expiresAtMs === null ? null : toIso(expiresAtMs),
-    revokedAt: revokedAtMs === null ? null : toIso(revokedAtMs),
   }
 }
 

@@ -2,7 +2,8 @@
 
 import type { Coordinates } from '../../kernel/geo.ts'
 import type { EpochMs } from '../../kernel/time.ts'
-import type { Database, SqlParameter, SqlRow } from '../../ports/database.ts'
+import type { Database, SqlRow } from '../../ports/database.ts'
+import { Conditions } from '../../ports/sql-conditions.ts'
 
 export const ARRIVAL_STATUSES = [
   'waiting',
@@ -53,25 +54,20 @@ export async function arrivalsOf(
   database: Database,
   scope: ArrivalScope,
 ): Promise<readonly SqlRow[]> {
-  const parameters: SqlParameter[] = [scope.tenantId]
-  const conditions = ['tenant_id = $1']
-  const add = (text: (place: string) => string, value: SqlParameter): void => {
-    parameters.push(value)
-    conditions.push(text(`$${parameters.length}`))
-  }
-  if (scope.status !== undefined) add((at) => `status = ANY(${at}::text[])`, scope.status)
-  if (scope.appointmentId !== undefined) add((at) => `appointment_id = ${at}`, scope.appointmentId)
-  if (scope.fromMs !== undefined) add((at) => `starts_at >= ${at}`, new Date(scope.fromMs))
-  if (scope.toMs !== undefined) add((at) => `starts_at < ${at}`, new Date(scope.toMs))
+  const conditions = new Conditions().add('tenant_id = $', scope.tenantId)
+  if (scope.status !== undefined) conditions.add('status = ANY($::text[])', scope.status)
+  if (scope.appointmentId !== undefined) conditions.add('appointment_id = $', scope.appointmentId)
+  if (scope.fromMs !== undefined) conditions.add('starts_at >= $', new Date(scope.fromMs))
+  if (scope.toMs !== undefined) conditions.add('starts_at < $', new Date(scope.toMs))
   if (scope.after !== undefined) {
-    parameters.push(new Date(scope.after.startsAtMs), scope.after.journeyId)
-    const [at, id] = [parameters.length - 1, parameters.length]
-    conditions.push(`(starts_at, journey_id) > ($${at}, $${id})`)
+    const at = conditions.parameter(new Date(scope.after.startsAtMs))
+    const id = conditions.parameter(scope.after.journeyId)
+    conditions.addText(`(starts_at, journey_id) > (${at}, ${id})`)
   }
   return database.query(
-    `SELECT * FROM (${ARRIVALS}) AS each WHERE ${conditions.join(' AND ')}
+    `SELECT * FROM (${ARRIVALS}) AS each ${conditions.where}
      ORDER BY starts_at, journey_id LIMIT ${Math.trunc(scope.limit)}`,
-    parameters,
+    conditions.parameters,
   )
 }
 

@@ -1,7 +1,8 @@
 // What the API asks of Postgres about shipments.
 
 import type { EpochMs } from '../../kernel/time.ts'
-import type { Database, SqlParameter, SqlRow } from '../../ports/database.ts'
+import type { Database, SqlRow } from '../../ports/database.ts'
+import { Conditions } from '../../ports/sql-conditions.ts'
 import {
   itemsOf,
   MILESTONE_TYPES,
@@ -54,12 +55,7 @@ export async function shipmentsOf(
   database: Database,
   scope: ShipmentListScope,
 ): Promise<readonly SqlRow[]> {
-  const parameters: SqlParameter[] = [scope.tenantId]
-  const conditions = ['tenant_id = $1']
-  const add = (text: (place: string) => string, value: SqlParameter): void => {
-    parameters.push(value)
-    conditions.push(text(`$${parameters.length}`))
-  }
+  const conditions = new Conditions().add('tenant_id = $', scope.tenantId)
   for (const name of [
     'merchantId',
     'region',
@@ -70,27 +66,27 @@ export async function shipmentsOf(
     'consignment',
   ] as const) {
     const value = scope[name]
-    if (value !== undefined) add((at) => `${EQUAL_COLUMNS[name]} = ${at}`, value)
+    if (value !== undefined) conditions.add(`${EQUAL_COLUMNS[name]} = $`, value)
   }
   const { status, promise, startsWith, order, after } = scope
-  if (status !== undefined) add((at) => `status = ANY(${at}::text[])`, status)
-  if (promise !== undefined) add((at) => `promise = ANY(${at}::text[])`, promise)
-  if (startsWith !== undefined) add((at) => `starts_with(shipment_id, ${at})`, startsWith)
-  if (order === 'promise') conditions.push('promised_at IS NOT NULL')
+  if (status !== undefined) conditions.add('status = ANY($::text[])', status)
+  if (promise !== undefined) conditions.add('promise = ANY($::text[])', promise)
+  if (startsWith !== undefined) conditions.add('starts_with(shipment_id, $)', startsWith)
+  if (order === 'promise') conditions.addText('promised_at IS NOT NULL')
   if (after !== undefined) {
-    parameters.push(new Date(after.atMs), after.shipmentId)
-    const [at, id] = [parameters.length - 1, parameters.length]
-    conditions.push(
+    const at = conditions.parameter(new Date(after.atMs))
+    const id = conditions.parameter(after.shipmentId)
+    conditions.addText(
       order === 'recent'
-        ? `recorded_at <= $${at} AND (recorded_at < $${at} OR shipment_id > $${id})`
-        : `(promised_at, shipment_id) > ($${at}, $${id})`,
+        ? `recorded_at <= ${at} AND (recorded_at < ${at} OR shipment_id > ${id})`
+        : `(promised_at, shipment_id) > (${at}, ${id})`,
     )
   }
   const by = order === 'recent' ? 'recorded_at DESC, shipment_id' : 'promised_at, shipment_id'
   return database.query(
-    `SELECT * FROM shipment WHERE ${conditions.join(' AND ')}
+    `SELECT * FROM shipment ${conditions.where}
      ORDER BY ${by} LIMIT ${Math.trunc(scope.limit)}`,
-    parameters,
+    conditions.parameters,
   )
 }
 

@@ -3,6 +3,7 @@
 
 import type { EpochMs } from '../../kernel/time.ts'
 import type { Database, SqlParameter, SqlRow } from '../../ports/database.ts'
+import { Conditions } from '../../ports/sql-conditions.ts'
 
 /** Spans that sums are kept for, in seconds; each divides the next. */
 export const TOTAL_SPANS_S = [60, 3_600, 86_400, 2_764_800] as const
@@ -193,34 +194,26 @@ export async function tripsOf(
   database: Database,
   scope: TripListScope,
 ): Promise<readonly SqlRow[]> {
-  const parameters: SqlParameter[] = [scope.tenantId]
-  const conditions = ['tenant_id = $1']
-  const add = (text: (place: string) => string, value: SqlParameter): void => {
-    parameters.push(value)
-    conditions.push(text(`$${parameters.length}`))
-  }
-  if (scope.fromMs !== undefined) add((at) => `pickup_time >= ${at}`, new Date(scope.fromMs))
-  if (scope.toMs !== undefined) add((at) => `pickup_time < ${at}`, new Date(scope.toMs))
-  if (scope.status !== undefined) add((at) => `status = ANY(${at}::text[])`, scope.status)
+  const conditions = new Conditions().add('tenant_id = $', scope.tenantId)
+  if (scope.fromMs !== undefined) conditions.add('pickup_time >= $', new Date(scope.fromMs))
+  if (scope.toMs !== undefined) conditions.add('pickup_time < $', new Date(scope.toMs))
+  if (scope.status !== undefined) conditions.add('status = ANY($::text[])', scope.status)
   if (scope.paymentMethod !== undefined) {
-    add(
-      (at) => `coalesce(payment_method, 'not-recorded') = ANY(${at}::text[])`,
-      scope.paymentMethod,
-    )
+    conditions.add("coalesce(payment_method, 'not-recorded') = ANY($::text[])", scope.paymentMethod)
   }
   if (scope.anomaly !== undefined) {
-    add((at) => `anomalies IS NOT NULL AND anomalies ?| ${at}::text[]`, scope.anomaly)
+    conditions.add('anomalies IS NOT NULL AND anomalies ?| $::text[]', scope.anomaly)
   }
-  if (scope.vehicleId !== undefined) add((at) => `vehicle_id = ${at}`, scope.vehicleId)
+  if (scope.vehicleId !== undefined) conditions.add('vehicle_id = $', scope.vehicleId)
   if (scope.after !== undefined) {
-    parameters.push(new Date(scope.after.pickupMs), scope.after.tripId)
-    const [at, id] = [parameters.length - 1, parameters.length]
-    conditions.push(`pickup_time <= $${at} AND (pickup_time < $${at} OR trip_id > $${id})`)
+    const at = conditions.parameter(new Date(scope.after.pickupMs))
+    const id = conditions.parameter(scope.after.tripId)
+    conditions.addText(`pickup_time <= ${at} AND (pickup_time < ${at} OR trip_id > ${id})`)
   }
   return database.query(
-    `SELECT * FROM trip WHERE ${conditions.join(' AND ')}
+    `SELECT * FROM trip ${conditions.where}
      ORDER BY pickup_time DESC, trip_id LIMIT ${Math.trunc(scope.limit)}`,
-    parameters,
+    conditions.parameters,
   )
 }
 
