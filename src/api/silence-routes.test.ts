@@ -88,7 +88,9 @@ test('silences over a real database, with the routing running', async (t) => {
     await until('it owns the routing', async () =>
       (await shown('outrider_routing_owner')).endsWith('outrider_routing_owner 1'),
     )
-    assert.match(await shown('outrider_routing_groups'), /outrider_routing_groups 0$/)
+    await until('the open alert is in a group', async () =>
+      (await shown('outrider_routing_groups')).endsWith('outrider_routing_groups 1'),
+    )
     assert.match(await shown('outrider_routing_document_refused'), /refused 0$/)
   })
 
