@@ -2,7 +2,7 @@
 
 import pg from 'pg'
 import { embeddedAddress } from '../src/adapters/postgres/embedded-server.ts'
-import { vehicleWindows } from '../src/domains/vehicles/pipeline.ts'
+import { DEFAULT_WINDOW_SPANS, vehicleWindow } from '../src/domains/vehicles/windows.ts'
 import { COLORS, MODELS } from '../src/domains/vehicles/world/fleet.ts'
 import { DAY_MS } from '../src/kernel/time.ts'
 import { PARTITIONS } from './fleet.ts'
@@ -41,7 +41,7 @@ export const WINDOW_QUESTIONS = {
 
 /** Final windows of a day of the fleet, as the tasks of all partitions leave them. */
 export async function fillWindows(dataDir: string): Promise<void> {
-  const [window] = vehicleWindows
+  const [window] = DEFAULT_WINDOW_SPANS.map(vehicleWindow)
   if (window === undefined) return
   await withDatabase(dataDir, async (client) => {
     await client.query(

@@ -15,6 +15,7 @@ import { createServer } from '../src/api/server.ts'
 import { truckReadings } from '../src/domains/cold-chain/events.ts'
 import { builtInProfiles } from '../src/domains/cold-chain/profiles.ts'
 import { UNKNOWN_VEHICLE } from '../src/domains/vehicles/reference.ts'
+import { DEFAULT_WINDOW_SPANS } from '../src/domains/vehicles/windows.ts'
 import { PlatformError } from '../src/kernel/errors.ts'
 import { failed } from '../src/kernel/result.ts'
 import type { Database } from '../src/ports/database.ts'
@@ -92,6 +93,7 @@ export function optionsForTest({
     messageTemplates: [],
     profiles: () => builtInProfiles,
     vehicleProfile: () => UNKNOWN_VEHICLE,
+    vehicleWindows: DEFAULT_WINDOW_SPANS,
     readiness: async () => [{ name: 'log', ready: true, reason: null }],
     draining: new AbortController().signal,
     plugins: [],

@@ -3,6 +3,7 @@
 import type { ArrivalDesk } from '../domains/arrivals/desk.ts'
 import type { GoodsProfile } from '../domains/cold-chain/profiles.ts'
 import type { VehicleProfile } from '../domains/vehicles/reference.ts'
+import type { WindowSpan } from '../domains/vehicles/windows.ts'
 import type { EpochMs } from '../kernel/time.ts'
 import type { ArchiveLayout } from '../ports/archive.ts'
 import type { Database } from '../ports/database.ts'
@@ -86,6 +87,8 @@ export interface ServerOptions extends ProcessServerOptions {
   profiles(): readonly GoodsProfile[]
   /** What the reference tables in force say of a vehicle. */
   vehicleProfile(vehicleId: string): VehicleProfile
+  /** What is computed; the first is given unless another is asked for. */
+  readonly vehicleWindows: readonly WindowSpan[]
   /** Sends dead letters through their door again; absent where there is no door. */
   replayDeadLetters?(request: {
     readonly ids: readonly string[]

@@ -9,6 +9,7 @@ import { createMemoryViews } from '../adapters/views/memory-views.ts'
 import { vehicleTelemetry } from '../domains/vehicles/events.ts'
 import { UNKNOWN_VEHICLE } from '../domains/vehicles/reference.ts'
 import { vehicleDocument } from '../domains/vehicles/views.ts'
+import { DEFAULT_WINDOW_SPANS, type WindowSpan } from '../domains/vehicles/windows.ts'
 import { DAY_MS, MINUTE_MS } from '../kernel/time.ts'
 import type { WindowResult } from '../ports/checkpoint-store.ts'
 import { openWindowEntries } from '../streams/open-windows.ts'
@@ -46,12 +47,15 @@ function windowOf(part: Part): WindowResult {
   }
 }
 
-async function open(t: Parameters<typeof testPostgres>[0]) {
+async function open(
+  t: Parameters<typeof testPostgres>[0],
+  vehicleWindows: readonly WindowSpan[] = DEFAULT_WINDOW_SPANS,
+) {
   const { address, database, tenantDatabase } = await testPostgres(t)
   const store = createCheckpointStore({ address })
   await store.ensureArchive(vehicleTelemetry.archive)
   const views = createMemoryViews('run1')
-  const server = await startApiServer({ database, tenantDatabase, views })
+  const server = await startApiServer({ database, tenantDatabase, views, vehicleWindows })
   t.after(async () => {
     await server.close()
     await store.close()
@@ -188,11 +192,26 @@ test('what was read before is read again once a late event changes it, and only 
   equal((await get(`/vehicles/windows?from=${T0}&${day}&limit=2`)).body.items.length, 2)
 })
 
+test('windows of former settings are still told, beside those that are computed now', async (t) => {
+  const { record, windows, get } = await open(t, [
+    { sizeMs: 60 * MINUTE_MS, slideMs: 5 * MINUTE_MS },
+  ])
+  await record(0, [{ minute: 0 }])
+  deepEqual((await get('/vehicles/windows/sizes')).body, {
+    items: [{ size: '1h', slide: '5m', sizeS: 3_600, slideS: 300 }],
+  })
+  equal((await windows(TO)).length, 0)
+  equal((await windows(`${TO}&size=15m`)).length, 1)
+  const { status, body } = await get('/vehicles/windows?size=20m')
+  equal(status, 400)
+  match(body.detail, /there are windows of 1h\/5m, 15m\/1m/)
+})
+
 test('a size that is not computed is refused with those that are', async (t) => {
   const { get } = await open(t)
   const { status, body } = await get('/vehicles/windows?size=20m')
   equal(status, 400)
-  match(body.detail, /size: windows are computed over 15m every 1m/)
+  match(body.detail, /size: there are windows of 15m\/1m \(size\/slide\)/)
   equal((await get('/vehicles/windows?slide=90s')).status, 400)
   equal((await get('/vehicles/windows?size=soon')).status, 400)
   equal((await get('/vehicles/windows?from=2020-01-01T00:00:00Z')).status, 400)

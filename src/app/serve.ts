@@ -11,7 +11,7 @@ import type { DeadLetterReplay, PartStatus, ServerParts } from '../api/options.t
 import { createProcessServer, listen, type ProcessServerOptions } from '../api/process-server.ts'
 import { createServer } from '../api/server.ts'
 import { PROFILE_TABLE, profilesOf } from '../domains/cold-chain/pipeline.ts'
-import { profileOf } from '../domains/vehicles/pipeline.ts'
+import { profileOf } from '../domains/vehicles/profile.ts'
 import { eventsRoutes } from '../doors/http-events.ts'
 import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
 import type { ReferenceDocument } from '../ports/reference-source.ts'
@@ -110,6 +110,7 @@ async function createApp(
     messageTemplates: templateExamples(),
     profiles: () => [...profilesOf(references.reference(PROFILE_TABLE)).values()],
     vehicleProfile: (vehicleId) => profileOf(vehicleId, references),
+    vehicleWindows: settings.vehicleWindows,
     onAlertsHandled: () => platform.routing?.nudge(),
     ...(mayWriteLog(settings)
       ? { replayDeadLetters: (request) => replayDeadLetters(platform, request) }

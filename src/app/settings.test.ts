@@ -55,6 +55,7 @@ describe('settings', () => {
       logLevel: 'info',
       partitions: 8,
       topicNames: new Map(),
+      vehicleWindows: [{ sizeMs: 900_000, slideMs: 60_000 }],
       roles: new Set(['doors', 'tasks', 'work', 'serve']),
       views: 'memory',
       redisUrl: null,
@@ -101,6 +102,11 @@ describe('settings', () => {
     ]),
   )
 
+  void accepted('VEHICLE_WINDOWS', '90m/5m, 30s/30s', 'vehicleWindows', [
+    { sizeMs: 5_400_000, slideMs: 300_000 },
+    { sizeMs: 30_000, slideMs: 30_000 },
+  ])
+
   const refused = (name: string, value: string, why: RegExp): Promise<void> =>
     it(`refuse ${name}=${JSON.stringify(value)} by name, with why`, async () => {
       const message = await refusal({ environment: { [`OUTRIDER_${name}`]: value } })
@@ -116,6 +122,14 @@ describe('settings', () => {
   void refused('PORT', '80.5', /whole number/)
   void refused('PORT', '0x50', /whole number/)
   void refused('PORT', ' ', /whole number/)
+  void refused('VEHICLE_WINDOWS', '15m', /such as 15m\/1m,1h\/5m; found "15m"/)
+  void refused('VEHICLE_WINDOWS', '15m/0s', /such as 15m/)
+  void refused('VEHICLE_WINDOWS', '15m/4m', /slide that does not divide the size in "15m\/4m"/)
+  void refused('VEHICLE_WINDOWS', '1m/500ms', /whole seconds/)
+  void refused('VEHICLE_WINDOWS', '2d/1d', /a day at most/)
+  void refused('VEHICLE_WINDOWS', '2h/1m', /more than 60 slides in "2h\/1m"; choose one of 2m/)
+  void refused('VEHICLE_WINDOWS', '1h/5m,60m/300s', /names 1h\/5m twice/)
+  void refused('VEHICLE_WINDOWS', '1m/1m,2m/1m,3m/1m,4m/1m,5m/1m', /5 windows; there may be 4/)
   void refused('PARTITIONS', '0', /from 1 to 256/)
   void refused('PARTITIONS', '257', /from 1 to 256/)
   void refused('DATABASE_URL', 'localhost:5432', /postgres:\/\/user@host/)

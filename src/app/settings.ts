@@ -4,6 +4,11 @@
 import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { parse as parseYaml } from 'yaml'
+import {
+  DEFAULT_WINDOW_SPANS,
+  type WindowSpan,
+  windowSpansOf,
+} from '../domains/vehicles/windows.ts'
 import { PlatformError } from '../kernel/errors.ts'
 import { brokerList, type KafkaSettings, kafkaSettings, saslMechanism } from './kafka-settings.ts'
 import { neededTopics } from './topics.ts'
@@ -27,6 +32,8 @@ export interface Settings {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
   readonly partitions: number
   readonly topicNames: ReadonlyMap<string, string>
+  /** Sliding windows over vehicles; the first is shown unless another is asked for. */
+  readonly vehicleWindows: readonly WindowSpan[]
   readonly roles: ReadonlySet<ProcessRole>
   readonly views: ViewStore
   /** Set where the views lie in Redis. */
@@ -76,6 +83,7 @@ const settings = {
   LOG_LEVEL: { fallback: 'info', read: oneOf('debug', 'info', 'warn', 'error') },
   PARTITIONS: { fallback: 8, read: integer(1, MAX_PARTITIONS) },
   TOPIC_NAMES: { fallback: new Map(), read: topicNames },
+  VEHICLE_WINDOWS: { fallback: DEFAULT_WINDOW_SPANS, read: windowSpansOf },
   ROLES: { fallback: new Set(PROCESS_ROLES), read: processRoles },
   VIEWS: { fallback: null, read: viewStore },
   REDIS_URL: { fallback: null, read: redisUrl },
@@ -170,6 +178,7 @@ export async function loadSettings(sources: SettingSources): Promise<Settings> {
     logLevel: value('LOG_LEVEL'),
     partitions: value('PARTITIONS'),
     topicNames: value('TOPIC_NAMES'),
+    vehicleWindows: value('VEHICLE_WINDOWS'),
     roles: value('ROLES'),
     views,
     redisUrl: redis,

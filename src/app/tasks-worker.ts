@@ -22,7 +22,14 @@ import { openAssignment, openLog } from './open-log.ts'
 import { openReferenceSource } from './reference-source.ts'
 import { reportingObserver } from './task-observer.ts'
 import type { FromTaskThread, TaskThreadData, ToTaskThread } from './thread-protocol.ts'
-import { ALERTS_TOPIC, allPipelines, checkReference, partitionsOf, topicName } from './topics.ts'
+import {
+  ALERTS_TOPIC,
+  allPipelines,
+  checkReference,
+  partitionsOf,
+  pipelinesUnder,
+  topicName,
+} from './topics.ts'
 
 const REPORT_INTERVAL_MS: DurationMs = 250
 /** Alerts on their way to the alerts topic; beyond it they are told again later. */
@@ -48,7 +55,7 @@ async function runTasks(main: MessagePort, data: TaskThreadData): Promise<void> 
     clock,
     topicOf: (name) => allPipelines.find((each) => each.name === name)?.topic.name ?? name,
   })
-  const pipelines = allPipelines.map((pipeline) => ({
+  const pipelines = pipelinesUnder(settings).map((pipeline) => ({
     pipeline,
     topic: topicName(settings, pipeline.topic.name),
   }))

@@ -22,6 +22,14 @@ export const allPipelines: readonly AnyPipeline[] = [
   deadLetterPipeline,
 ]
 
+/** The same as the settings want them; their rules are those of `allPipelines`. */
+export function pipelinesUnder(settings: Settings): readonly AnyPipeline[] {
+  return [
+    ...domains.flatMap((domain) => domain.pipelinesUnder?.(settings) ?? domain.pipelines),
+    deadLetterPipeline,
+  ]
+}
+
 /** Topics with events, by our name. */
 export const archivedTopics: ReadonlyMap<string, TopicDefinition<StreamEvent>> = new Map(
   domains.flatMap((domain) => domain.pipelines.map(({ topic }) => [topic.name, topic] as const)),

@@ -4,6 +4,7 @@ import type { MessageTemplate } from '../ports/message.ts'
 import type { RuleSource, RuleTopic } from '../rules/rule-source.ts'
 import type { AnyPipeline } from '../streams/pipeline.ts'
 import type { SimulatedFleet } from './simulation.ts'
+import type { WindowSpan } from './vehicles/windows.ts'
 
 export interface ReferenceTableDefinition {
   readonly name: string
@@ -16,6 +17,11 @@ export interface JoinedRow {
   readonly row: Readonly<Record<string, unknown>>
 }
 
+/** What an operator may choose of what is computed. */
+export interface DomainSettings {
+  readonly vehicleWindows: readonly WindowSpan[]
+}
+
 export interface Domain {
   readonly name: string
   readonly pipelines: readonly AnyPipeline[]
@@ -23,6 +29,8 @@ export interface Domain {
   readonly rules: readonly RuleTopic[]
   /** The pipelines with rules from elsewhere. */
   pipelinesWith(rules: (topic: RuleTopic) => RuleSource): readonly AnyPipeline[]
+  /** The pipelines as the settings want them; as they are where a domain has nothing to choose. */
+  pipelinesUnder?(settings: DomainSettings): readonly AnyPipeline[]
   readonly referenceTables: readonly ReferenceTableDefinition[]
   /** Rows that an event, with its fields by name, is joined with; `tables` gives contents, or undefined. */
   referenceRows?(

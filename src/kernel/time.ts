@@ -113,3 +113,17 @@ export function parseDuration(text: string): DurationMs | undefined {
   const unitMs = parts?.[2] === undefined ? undefined : SPAN_UNIT_MS[parts[2]]
   return parts === null || unitMs === undefined ? undefined : Number(parts[1]) * unitMs
 }
+
+const WHOLE_UNITS = [
+  ['d', DAY_MS],
+  ['h', HOUR_MS],
+  ['m', MINUTE_MS],
+  ['s', SECOND_MS],
+  ['ms', 1],
+] as const
+
+/** A whole span in its largest unit, as `parseDuration` reads it: 90 s as `90s`, 60 s as `1m`. */
+export function durationText(spanMs: DurationMs): string {
+  const [unit, unitMs] = WHOLE_UNITS.find(([, each]) => spanMs % each === 0) ?? ['ms', 1]
+  return `${spanMs / unitMs}${unit}`
+}

@@ -165,3 +165,41 @@ test('open windows are shown while they fill, with the newest final one', () => 
   )
   ok(open.every(({ era }) => era === 0))
 })
+
+test('windows of another size begin with the first that is whole; those of before are gone, and come back whole', () => {
+  const twoMinutes = { ...minutes, name: 'two-minutes', sizeMs: 2 * MINUTE_MS }
+  const bench = new Bench().send(0).send(70)
+  const restart = (definition: WindowDefinition<StreamEvent>): void => {
+    const state = JSON.parse(JSON.stringify(bench.eras.encode()))
+    const { newestMs } = bench.eras
+    bench.eras = new WindowEras<StreamEvent>([definition], NO_TABLES)
+    bench.eras.restore(state, newestMs)
+  }
+  restart(twoMinutes)
+  // The windows from minutes 0 and 1 lack what was before the change; that of minute 2 is the first.
+  bench.send(80).send(130).send(200)
+  deepEqual(
+    bench.eras.open().map(({ startMs }) => (startMs - T0) / MINUTE_MS),
+    [2, 3],
+  )
+  // The change is remembered by the next start.
+  restart(twoMinutes)
+  bench.send(275).send(100)
+  deepEqual(bench.take(), [[0, 2, 2, 1]])
+  bench.send(239)
+  deepEqual(bench.take(), [[0, 2, 3, 2]])
+  restart(minutes)
+  bench.send(290).send(310).send(395)
+  deepEqual(bench.take(), [[0, 5, 1, 1]])
+})
+
+test('a size that is added leaves the windows of the others as they are', () => {
+  const hours = { ...minutes, name: 'hours', sizeMs: HOUR_MS, slideMs: HOUR_MS }
+  const bench = new Bench().send(0).send(10)
+  const state = bench.eras.encode()
+  const { newestMs } = bench.eras
+  bench.eras = new WindowEras<StreamEvent>([minutes, hours], NO_TABLES)
+  bench.eras.restore(state, newestMs)
+  bench.send(20).send(95)
+  deepEqual(bench.take(), [[0, 0, 3, 1]])
+})

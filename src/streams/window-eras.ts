@@ -254,7 +254,7 @@ export class WindowEras<E extends StreamEvent> {
     return window
   }
 
-  /** A window that was not kept before begins where the others are. */
+  /** A window that was not kept before begins with the first that is whole; what is no longer declared is gone. */
   #restoredWindows(
     era: Era<E>,
     saved: ReadonlyMap<string, WindowsState>,
@@ -262,7 +262,8 @@ export class WindowEras<E extends StreamEvent> {
     return this.#definitions.map((definition) => {
       const window = this.#newWindow(era, definition)
       const state = saved.get(definition.name)
-      if (state !== undefined) window.restore(state)
+      if (state === undefined) window.beginAfter(era.newestMs)
+      else window.restore(state)
       return window
     })
   }

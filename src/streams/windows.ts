@@ -56,6 +56,8 @@ export interface WindowsState {
   ])[]
   readonly amendments: readonly (readonly [EpochMs, readonly (readonly [string, number])[]])[]
   readonly finalUntilMs: EpochMs | null
+  /** Absent in the state of a build before. */
+  readonly wholeFromMs?: EpochMs | null
 }
 
 const NO_TABLES: ReferenceReader = { reference: () => undefined }
@@ -79,6 +81,8 @@ export class PanedWindow<E extends StreamEvent> {
   readonly #touched = new Map<EpochMs, Set<string>>()
   /** Windows that end at or before this instant are final. */
   #finalUntilMs: EpochMs | null = null
+  /** Windows that begin before this instant would lack events, and are not told. */
+  #wholeFromMs: EpochMs = Number.NEGATIVE_INFINITY
   #lastPaneMs = Number.NaN
   #lastPane: Pane | undefined
 
@@ -100,6 +104,12 @@ export class PanedWindow<E extends StreamEvent> {
   /** Windows that end by this watermark are over before anything is added. */
   beginAt(watermarkMs: EpochMs): void {
     this.#finalUntilMs = this.#finalBoundary(watermarkMs)
+  }
+
+  /** What was until this instant is not in here: windows are told from the first that begins later. */
+  beginAfter(newestMs: EpochMs): void {
+    const { slideMs } = this.definition
+    this.#wholeFromMs = (Math.floor(newestMs / slideMs) + 1) * slideMs
   }
 
   /** Returns false where the event came too late even for an amendment. */
@@ -159,9 +169,8 @@ export class PanedWindow<E extends StreamEvent> {
       const ends = new Set<EpochMs>()
       for (const paneMs of this.#panes.keys()) {
         for (let endMs = paneMs + slideMs; endMs <= paneMs + sizeMs; endMs += slideMs) {
-          if (endMs <= until && (this.#finalUntilMs === null || endMs > this.#finalUntilMs)) {
-            ends.add(endMs)
-          }
+          if (endMs - sizeMs < this.#wholeFromMs || endMs > until) continue
+          if (this.#finalUntilMs === null || endMs > this.#finalUntilMs) ends.add(endMs)
         }
       }
       for (const endMs of ends) this.#touched.delete(endMs - sizeMs)
@@ -195,7 +204,11 @@ export class PanedWindow<E extends StreamEvent> {
     if (panes.length === 0) return []
     const newestPaneMs = Math.max(...panes)
     const finalUntilMs = this.#finalUntilMs ?? Number.NEGATIVE_INFINITY
-    const firstEndMs = Math.max(finalUntilMs, Math.min(...panes) + slideMs)
+    const firstEndMs = Math.max(
+      finalUntilMs,
+      Math.min(...panes) + slideMs,
+      this.#wholeFromMs + sizeMs,
+    )
     const results: WindowResult[][] = []
     // The later ones all reach beyond the newest pane: each is the one after it and one pane more.
     let suffix: Pane = new Map()
@@ -216,6 +229,7 @@ export class PanedWindow<E extends StreamEvent> {
       ]),
       amendments: [...this.#amendments].map(([startMs, counts]) => [startMs, [...counts]]),
       finalUntilMs: this.#finalUntilMs,
+      wholeFromMs: Number.isFinite(this.#wholeFromMs) ? this.#wholeFromMs : null,
     }
   }
 
@@ -230,6 +244,7 @@ export class PanedWindow<E extends StreamEvent> {
       this.#amendments.set(startMs, new Map(counts))
     }
     this.#finalUntilMs = state.finalUntilMs
+    this.#wholeFromMs = state.wholeFromMs ?? Number.NEGATIVE_INFINITY
     this.#lastPaneMs = Number.NaN
   }
 
@@ -264,6 +279,7 @@ export class PanedWindow<E extends StreamEvent> {
     const { sizeMs, slideMs } = this.definition
     for (let startMs = paneMs - sizeMs + slideMs; startMs <= paneMs; startMs += slideMs) {
       if (this.#finalUntilMs === null || startMs + sizeMs > this.#finalUntilMs) continue
+      if (startMs < this.#wholeFromMs) continue
       const counts = placeIn(this.#amendments, startMs, () => new Map<string, number>())
       counts.set(group, (counts.get(group) ?? 0) + 1)
       placeIn(this.#touched, startMs, () => new Set<string>()).add(group)

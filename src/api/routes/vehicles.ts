@@ -2,8 +2,8 @@
 
 import { type Static, Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
-import { vehicleWindows } from '../../domains/vehicles/pipeline.ts'
 import {
+  recordedWindows,
   type TelemetryScope,
   telemetryInOrder,
   type WindowPart,
@@ -12,7 +12,21 @@ import { vehicleSeriesBuilder } from '../../domains/vehicles/series.ts'
 import { VEHICLE_VIEW } from '../../domains/vehicles/views.ts'
 import type { WindowFigures } from '../../domains/vehicles/window-figures.ts'
 import { windowHistory } from '../../domains/vehicles/window-history.ts'
-import { DAY_MS, type DurationMs, HOUR_MS, MINUTE_MS, SECOND_MS, toIso } from '../../kernel/time.ts'
+import {
+  type WindowSpan,
+  windowName,
+  windowSpanNamed,
+  windowSpanText,
+} from '../../domains/vehicles/windows.ts'
+import {
+  DAY_MS,
+  type DurationMs,
+  durationText,
+  HOUR_MS,
+  parseDuration,
+  SECOND_MS,
+  toIso,
+} from '../../kernel/time.ts'
 import { OPEN_WINDOWS_VIEW, openWindowsOf } from '../../streams/open-windows.ts'
 import { principalOf } from '../access.ts'
 import { alertSchema } from '../alert-json.ts'
@@ -103,7 +117,7 @@ const span = (description: string, example: string) =>
 const windowsQuery = query({
   from: instantParameter('Windows that begin here or later (default: an hour before to)'),
   to: instantParameter('Windows that begin before this (default: now)'),
-  size: span('Length of the windows; one that is computed', '15m'),
+  size: span('Length of the windows; one that is, or was, computed', '15m'),
   slide: span('A multiple of the slide that is computed', '1m'),
   order: Type.Optional(Type.Union([Type.Literal('asc'), Type.Literal('desc')])),
   ...paging,
@@ -118,6 +132,12 @@ const windowSchema = Type.Object({
   colors: Type.Record(Type.String(), Type.Integer()),
   revision: Type.Integer({ description: 'Grows when late readings change a final window' }),
   final: Type.Boolean({ description: 'False while the window is open' }),
+})
+const spanSchema = Type.Object({
+  size: Type.String({ examples: ['15m'] }),
+  slide: Type.String({ examples: ['1m'] }),
+  sizeS: Type.Number(),
+  slideS: Type.Number(),
 })
 const tags = ['vehicles']
 
@@ -166,7 +186,8 @@ export function vehicleRoutes(app: FastifyInstance, { options, heavyReads }: Api
     },
     async (request) => {
       const { order = 'asc', limit = DEFAULT_LIMIT, cursor } = request.query
-      const window = windowOf(request.query)
+      const { tenantId } = principalOf(request)
+      const window = await windowOf(tenantId, request.query)
       const range = rangeOf(request.query)
       const toMs = range.toMs ?? clock.nowMs()
       const fromMs = range.fromMs ?? toMs - DEFAULT_SPAN_MS
@@ -174,7 +195,6 @@ export function vehicleRoutes(app: FastifyInstance, { options, heavyReads }: Api
       if ((toMs - fromMs) / window.everyMs > MAX_WINDOW_STARTS) {
         throw invalidParameter('from', 'asks for too many windows; choose a longer slide')
       }
-      const { tenantId } = principalOf(request)
       const tag = `windows/${window.name}/${window.everyMs}/${order}`
       const figures = await history.first(
         {
@@ -189,6 +209,19 @@ export function vehicleRoutes(app: FastifyInstance, { options, heavyReads }: Api
       )
       return { items: page.rows.map(windowDocument), next: page.next }
     },
+  )
+
+  app.get(
+    '/vehicles/windows/sizes',
+    {
+      config: { access: 'read' },
+      schema: {
+        tags,
+        summary: 'Sizes and slides of the windows that are computed, the usual one first',
+        response: { 200: Type.Object({ items: Type.Array(spanSchema) }) },
+      },
+    },
+    async () => ({ items: options.vehicleWindows.map(spanDocument) }),
   )
 
   app.get<{ Params: IdParameter }>(
@@ -257,6 +290,29 @@ export function vehicleRoutes(app: FastifyInstance, { options, heavyReads }: Api
     },
   )
 
+  /** The windows with this size, of now or of settings before, and every how many of them are asked for. */
+  async function windowOf(
+    tenantId: string,
+    { size, slide }: { readonly size?: string; readonly slide?: string },
+  ): Promise<{ readonly name: string; readonly everyMs: DurationMs }> {
+    const { vehicleWindows } = options
+    const sizeMs = size === undefined ? vehicleWindows[0]?.sizeMs : spanOf('size', size)
+    const slideMs = slide === undefined ? undefined : spanOf('slide', slide)
+    const fits = (span: WindowSpan): boolean =>
+      span.sizeMs === sizeMs && (slideMs === undefined || slideMs % span.slideMs === 0)
+    const now = vehicleWindows.find(fits)
+    if (now !== undefined) return { name: windowName(now), everyMs: slideMs ?? now.slideMs }
+    const names = await recordedWindows(database, tenantId)
+    const recorded = names.flatMap((name) => windowSpanNamed(name) ?? [])
+    const found = recorded.find(fits)
+    if (found !== undefined) return { name: windowName(found), everyMs: slideMs ?? found.slideMs }
+    const known = new Set([...vehicleWindows, ...recorded].map(windowSpanText))
+    throw invalidParameter(
+      [...vehicleWindows, ...recorded].some((span) => span.sizeMs === sizeMs) ? 'slide' : 'size',
+      `there are windows of ${[...known].join(', ')} (size/slide); any multiple of a slide can be asked for`,
+    )
+  }
+
   async function liveParts(tenantId: string, window: string): Promise<readonly WindowPart[]> {
     const entries = await views.list(OPEN_WINDOWS_VIEW, tenantId)
     return entries.flatMap((entry) =>
@@ -272,48 +328,22 @@ const listQuery = query({
   cursor: paging.cursor,
 })
 
-const SPAN = /^(\d{1,6})(s|m|h|d)$/
-const UNITS: Readonly<Record<string, DurationMs>> = {
-  s: SECOND_MS,
-  m: MINUTE_MS,
-  h: HOUR_MS,
-  d: DAY_MS,
-}
-
 function spanOf(name: string, text: string): DurationMs {
-  const [, amount, unit = ''] = SPAN.exec(text) ?? []
-  const spanMs = Number(amount) * (UNITS[unit] ?? Number.NaN)
+  const spanMs = parseDuration(text) ?? 0
   if (spanMs > 0) return spanMs
   throw invalidParameter(name, 'must be a number and s, m, h or d, such as 15m')
-}
-
-/** The windows that are computed with this size, and every how many of them are asked for. */
-function windowOf({ size, slide }: { readonly size?: string; readonly slide?: string }): {
-  readonly name: string
-  readonly everyMs: DurationMs
-} {
-  const [first] = vehicleWindows
-  const sizeMs = size === undefined ? (first?.sizeMs ?? 0) : spanOf('size', size)
-  const slideMs = slide === undefined ? undefined : spanOf('slide', slide)
-  const ofSize = vehicleWindows.filter((window) => window.sizeMs === sizeMs)
-  const found = ofSize.find((window) => slideMs === undefined || slideMs % window.slideMs === 0)
-  if (found !== undefined) return { name: found.name, everyMs: slideMs ?? found.slideMs }
-  const computed = vehicleWindows
-    .map((window) => `${minutesText(window.sizeMs)} every ${minutesText(window.slideMs)}`)
-    .join(', ')
-  throw invalidParameter(
-    ofSize.length === 0 ? 'size' : 'slide',
-    `windows are computed over ${computed}; any multiple of a slide can be asked for`,
-  )
-}
-
-function minutesText(spanMs: DurationMs): string {
-  return spanMs % MINUTE_MS === 0 ? `${spanMs / MINUTE_MS}m` : `${spanMs / SECOND_MS}s`
 }
 
 function afterOf(tag: string, cursor: string) {
   const [startMs = 0, group = ''] = decodeCursor(tag, ['number', 'string'], cursor)
   return { startMs: Number(startMs), group: String(group) }
+}
+
+function spanDocument({ sizeMs, slideMs }: WindowSpan) {
+  return {
+    ...{ size: durationText(sizeMs), slide: durationText(slideMs) },
+    ...{ sizeS: sizeMs / SECOND_MS, slideS: slideMs / SECOND_MS },
+  }
 }
 
 function windowDocument(figures: WindowFigures) {

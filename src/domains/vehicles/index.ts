@@ -1,7 +1,7 @@
 // The only door to the vehicles domain.
 
 import type { Domain } from '../domain.ts'
-import { vehiclesPipeline, vehiclesPipelineWith } from './pipeline.ts'
+import { vehiclesPipeline, vehiclesPipelineOver, vehiclesPipelineWith } from './pipeline.ts'
 import {
   COLORS_TABLE,
   checkColors,
@@ -19,6 +19,7 @@ export const vehicles: Domain = {
   pipelines: [vehiclesPipeline],
   rules: [vehicleRules],
   pipelinesWith: (rules) => [vehiclesPipelineWith(rules(vehicleRules))],
+  pipelinesUnder: ({ vehicleWindows }) => [vehiclesPipelineOver(vehicleWindows)],
   fleets: [vehicleFleet],
   referenceRows: ({ vehicleId }, tables) => rowsOfVehicle(String(vehicleId), tables),
   referenceTables: [

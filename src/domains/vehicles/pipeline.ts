@@ -1,5 +1,5 @@
 // Vehicles as the engine runs them: joins reference data to each event, derives the expected gear, feeds
-// the rules, keeps the vehicle's last state and sliding figures of every model.
+// the rules, keeps the vehicle's last state; its sliding windows are in windows.ts.
 
 import { drives } from '../../driving/drives.ts'
 import {
@@ -10,7 +10,7 @@ import {
   putOpen,
 } from '../../driving/driving.ts'
 import { drivingPeriods } from '../../driving/period.ts'
-import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
+import { DAY_MS } from '../../kernel/time.ts'
 import type { RuleInput } from '../../rules/field-table.ts'
 import { copyRuns, openEpisodesOf, type RuleRuns } from '../../rules/rule-set.ts'
 import {
@@ -20,19 +20,13 @@ import {
   type RuleSource,
 } from '../../rules/rule-source.ts'
 import type { Pipeline } from '../../streams/pipeline.ts'
-import type { ReferenceReader, WindowDefinition } from '../../streams/windows.ts'
 import { type VehicleTelemetry, vehicleTelemetry } from './events.ts'
 import { expectedGear } from './gears.ts'
-import {
-  COLORS_TABLE,
-  fleetJoin,
-  MODELS_TABLE,
-  UNKNOWN_VEHICLE,
-  VEHICLES_TABLE,
-  type VehicleProfile,
-} from './reference.ts'
+import { profileAt } from './profile.ts'
+import { UNKNOWN_VEHICLE, type VehicleProfile } from './reference.ts'
 import { vehicleRules } from './rules.ts'
 import { VEHICLE_VIEW, vehicleDocument } from './views.ts'
+import { DEFAULT_WINDOW_SPANS, vehicleWindow, type WindowSpan } from './windows.ts'
 
 /** State of one vehicle; plain data. */
 export interface VehicleState {
@@ -42,60 +36,6 @@ export interface VehicleState {
   runs: RuleRuns
   driving: DrivingState
 }
-
-const fleetOf = fleetJoin()
-
-/** What reference tables say of a vehicle, in the version that `tables` gives. */
-export function profileOf(vehicleId: string, tables: ReferenceReader): VehicleProfile {
-  const fleet = fleetOf({
-    vehicles: tables.reference(VEHICLES_TABLE),
-    models: tables.reference(MODELS_TABLE),
-    colors: tables.reference(COLORS_TABLE),
-  })
-  return fleet.get(vehicleId) ?? UNKNOWN_VEHICLE
-}
-
-/**
- * The same for an event, which the pipeline and its windows ask for in turn: remembered for the newest. An
- * event is judged again with the tables that it was judged with before, or by another task.
- */
-function profileAt(event: VehicleTelemetry, tables: ReferenceReader): VehicleProfile {
-  if (event !== asked.event || tables !== asked.tables) {
-    asked.profile = profileOf(event.vehicleId, tables)
-    asked.event = event
-    asked.tables = tables
-  }
-  return asked.profile
-}
-
-const asked: {
-  event: VehicleTelemetry | null
-  tables: ReferenceReader | null
-  profile: VehicleProfile
-} = { event: null, tables: null, profile: UNKNOWN_VEHICLE }
-
-const slidingFigures: WindowDefinition<VehicleTelemetry> = {
-  name: 'vehicles-15m-1m',
-  sizeMs: 15 * MINUTE_MS,
-  slideMs: MINUTE_MS,
-  allowanceMs: 30 * SECOND_MS,
-  amendableForMs: 15 * MINUTE_MS,
-  // Figures of driving: who reports a position alone is on the map, and not in here.
-  counts: (event) => event.speedKmh !== null,
-  group: (event, tables) => profileAt(event, tables).model,
-  values: {
-    readings: { kind: 'count' },
-    maxSpeedKmh: { kind: 'maximum', value: (event) => event.speedKmh },
-    activeVehicles: { kind: 'distinct-keys' },
-    colors: {
-      kind: 'keys-by-label',
-      label: (event, tables) => profileAt(event, tables).color,
-    },
-  },
-}
-
-/** What is computed; the first is what is shown unless asked for another. */
-export const vehicleWindows: readonly WindowDefinition<VehicleTelemetry>[] = [slidingFigures]
 
 /** The pipeline with other rules than the built-in ones, for trying them over history. */
 export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemetry, VehicleState> {
@@ -138,7 +78,7 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
       tables: [drivingPeriods, drives],
       open: ({ driving }, _key, put) => putOpen(driving, put),
     },
-    windows: vehicleWindows,
+    windows: DEFAULT_WINDOW_SPANS.map(vehicleWindow),
     broadcasts: [],
     view: {
       name: VEHICLE_VIEW,
@@ -151,6 +91,13 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
 }
 
 export const vehiclesPipeline = vehiclesPipelineWith(liveRules(vehicleRules))
+
+/** The same with windows of these sizes, the first of which is shown unless another is asked for. */
+export function vehiclesPipelineOver(
+  spans: readonly WindowSpan[],
+): Pipeline<VehicleTelemetry, VehicleState> {
+  return { ...vehiclesPipeline, windows: spans.map(vehicleWindow) }
+}
 
 interface Derived {
   known: boolean

@@ -54,6 +54,18 @@ export interface WindowScope {
   readonly window: string
 }
 
+/** Names of the windows of which any is recorded, under the settings of now or before. */
+export async function recordedWindows(
+  database: Database,
+  tenantId: string,
+): Promise<readonly string[]> {
+  const rows = await database.query(
+    'select distinct window_name from window_change where tenant_id = $1 order by window_name',
+    [tenantId],
+  )
+  return rows.map((row) => String(row.window_name))
+}
+
 /** One partition's and era's part of a window of one group. */
 export interface WindowPart {
   readonly partition: number

@@ -36,6 +36,14 @@ export interface VehicleSeries {
   readonly gaps: readonly Stretch[]
 }
 
+/** Windows that are computed: how long, and every how long one begins. */
+export interface WindowSize {
+  readonly size: string
+  readonly slide: string
+  readonly sizeS: number
+  readonly slideS: number
+}
+
 export interface VehicleWindow {
   readonly windowStart: string
   readonly windowEnd: string

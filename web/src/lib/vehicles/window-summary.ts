@@ -1,6 +1,6 @@
 // Windows as the charts show them: the newest one over all models, and one point a window over time.
 
-import type { VehicleWindow } from './types.ts'
+import type { VehicleWindow, WindowSize } from './types.ts'
 
 /** Models and colours that are shown by name; the rest is one row. */
 const MAX_BARS = 12
@@ -54,6 +54,25 @@ export function newestWindow(windows: readonly VehicleWindow[]): WindowNow | und
       .map(([name, value]) => ({ name, value }))
       .sort(byValue)
       .slice(0, MAX_BARS),
+  }
+}
+
+const MINUTE_S = 60
+const LEAST_HISTORY_S = 180 * MINUTE_S
+/** Points of a chart over time, at most. */
+const MAX_POINTS = 36
+
+/** How far back to ask for the window that fills now and for those before it, and every how long. */
+export function lookBackOver({ sizeS, slideS }: WindowSize): {
+  readonly newestMs: number
+  readonly historyMs: number
+  readonly everyS: number
+} {
+  const historyS = Math.max(LEAST_HISTORY_S, 12 * sizeS)
+  return {
+    newestMs: (sizeS + 2 * slideS + MINUTE_S) * 1_000,
+    historyMs: historyS * 1_000,
+    everyS: Math.ceil(historyS / MAX_POINTS / slideS) * slideS,
   }
 }
 
