@@ -206,6 +206,8 @@ describe('trucks and the overview, from the live views', () => {
       odometerKm: null,
       doorOpen: null,
       reeferOn: null,
+      loadKg: null,
+      brokenDown: null,
       zone: null,
       shipmentId: null,
       profile: 'default',

@@ -19,6 +19,7 @@ import { arrivalRoutes } from './routes/arrivals.ts'
 import { coldChainRoutes } from './routes/cold-chain.ts'
 import { customerRoutes } from './routes/customers.ts'
 import { fleetRoutes } from './routes/fleet.ts'
+import { fleetQuestionRoutes } from './routes/fleet-questions.ts'
 import { historyRoutes } from './routes/history.ts'
 import { liveRoutes } from './routes/live.ts'
 import { messageRoutes } from './routes/messages.ts'
@@ -121,6 +122,7 @@ function routesOf(context: ApiContext): FastifyPluginAsync {
     customerRoutes(api, context)
     warehouseRoutes(api, context)
     fleetRoutes(api, context)
+    fleetQuestionRoutes(api, context)
     arrivalRoutes(api, context)
     historyRoutes(api, context)
     operationRoutes(api, context)

@@ -28,7 +28,12 @@ function periodsOf(sent: readonly Sent[]): readonly DrivingPeriod[] {
   let last: DrivingSample | null = null
   for (const { at, ...rest } of sent) {
     const now: DrivingSample = { ...still, ...rest }
-    const context = { key: 't', eventTimeMs: START_MS + at * 1_000, put }
+    const context = {
+      key: 't',
+      eventTimeMs: START_MS + at * 1_000,
+      put,
+      reference: () => undefined,
+    }
     drive(state, { entityType: 'truck', last, now }, context)
     last = now
   }
@@ -140,7 +145,7 @@ function drivesOf(sent: readonly Sent[]) {
     drive(
       state,
       { entityType: 'truck', last, now },
-      { key: 't', eventTimeMs: START_MS + at * 1_000, put },
+      { key: 't', eventTimeMs: START_MS + at * 1_000, put, reference: () => undefined },
     )
     last = now
   }
@@ -198,7 +203,7 @@ test('the period that goes on is told every minute', () => {
     drive(
       state,
       { entityType: 'truck', last: null, now },
-      { key: 't', eventTimeMs: START_MS + at * 1_000, put },
+      { key: 't', eventTimeMs: START_MS + at * 1_000, put, reference: () => undefined },
     )
   }
   equal(told, 9)

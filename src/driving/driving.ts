@@ -6,6 +6,7 @@ import { distanceM } from '../kernel/geo.ts'
 import { type DurationMs, type EpochMs, HOUR_MS, MINUTE_MS, SECOND_MS } from '../kernel/time.ts'
 import type { KeyContext, PutRow } from '../streams/pipeline.ts'
 import { type Drive, driveAfter, drives, leadsSomewhere } from './drives.ts'
+import { FLEET_TABLE, fleetRowOf } from './fleet-table.ts'
 import {
   copyFuelBalance,
   type FuelBalanceState,
@@ -47,6 +48,8 @@ export interface DrivingSample {
   readonly postedLimitKmh?: number | null
   /** Whoever tells the revolutions tells whether the engine runs. */
   readonly rpm?: number | null
+  readonly loadKg?: number | null
+  readonly brokenDown?: boolean | null
 }
 
 /** Plain data. */
@@ -81,19 +84,20 @@ export interface DrivingStep {
   /** Null: there is none before. */
   readonly last: DrivingSample | null
   readonly now: DrivingSample
+  /** Where the table of fleets names none. */
+  readonly model?: string | null
 }
 
+type DrivingContext = Pick<KeyContext, 'key' | 'eventTimeMs' | 'put' | 'reference'>
+
 /** Takes a reading in; what is over by it is put, and what goes on once a minute. */
-export function drive(
-  state: DrivingState,
-  { entityType, last, now }: DrivingStep,
-  context: Pick<KeyContext, 'key' | 'eventTimeMs' | 'put'>,
-): void {
+export function drive(state: DrivingState, step: DrivingStep, context: DrivingContext): void {
+  const { entityType, last, now } = step
   const atMs = context.eventTimeMs
   const before = state.period
   const goesOn =
     before !== null && atMs >= before.startsAtMs && atMs < before.startsAtMs + PERIOD_MS
-  const period = goesOn ? before : newPeriod(entityType, context.key, atMs)
+  const period = goesOn ? before : newPeriod(state, step, context)
   if (!goesOn) {
     if (before !== null) context.put(drivingPeriods, before)
     state.period = period
@@ -131,11 +135,31 @@ function driveOf(
   )
 }
 
-function newPeriod(entityType: string, entityId: string, atMs: EpochMs): DrivingPeriod {
-  const startsAtMs = Math.floor(atMs / PERIOD_MS) * PERIOD_MS
+/** What was known last goes on: a vehicle that sends its load now and then has one all the time. */
+function newPeriod(
+  state: DrivingState,
+  { entityType, model = null }: DrivingStep,
+  context: DrivingContext,
+): DrivingPeriod {
+  const startsAtMs = Math.floor(context.eventTimeMs / PERIOD_MS) * PERIOD_MS
+  const row = fleetRowOf(context.reference(FLEET_TABLE), context.key)
+  state.tankLitres ??= row?.fuelCapacityLitres ?? null
+  const { period: before } = state
   return {
+    fleet: row?.fleet ?? null,
+    driver: row?.driver ?? null,
+    model: row?.model ?? model,
+    loadCapacityKg: row?.loadCapacityKg ?? null,
+    nominalLitresPer100Km: row?.nominalLitresPer100Km ?? null,
+    lat: before?.lat ?? null,
+    lon: before?.lon ?? null,
+    loadKg: before?.loadKg ?? null,
+    loadReadings: 0,
+    loadSumKg: 0,
+    stateReadings: 0,
+    brokenReadings: 0,
     entityType,
-    entityId,
+    entityId: context.key,
     startsAtMs,
     lastAtMs: startsAtMs,
     readings: 0,
@@ -160,9 +184,23 @@ function newPeriod(entityType: string, entityId: string, atMs: EpochMs): Driving
   }
 }
 
-function addSample(period: DrivingPeriod, { speedKmh }: DrivingSample, atMs: EpochMs): void {
+function addSample(period: DrivingPeriod, sample: DrivingSample, atMs: EpochMs): void {
+  const { speedKmh, lat, lon, loadKg, brokenDown } = sample
   period.readings++
   if (atMs > period.lastAtMs) period.lastAtMs = atMs
+  if (lat !== null && lon !== null) {
+    period.lat = lat
+    period.lon = lon
+  }
+  if (loadKg != null) {
+    period.loadKg = loadKg
+    period.loadReadings++
+    period.loadSumKg += loadKg
+  }
+  if (brokenDown != null) {
+    period.stateReadings++
+    if (brokenDown) period.brokenReadings++
+  }
   if (speedKmh === null) return
   period.speedReadings++
   period.speedSumKmh += speedKmh

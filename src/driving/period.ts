@@ -32,6 +32,21 @@ export interface DrivingPeriod {
   stolenLitres: number | null
   /** From consumption, where the vehicle sends it. */
   consumedLitres: number | null
+  /** As the reference table of fleets had it when the period began; null where it had nothing. */
+  readonly fleet: string | null
+  readonly driver: string | null
+  readonly model: string | null
+  readonly loadCapacityKg: number | null
+  readonly nominalLitresPer100Km: number | null
+  /** The last that is known, from before this period where it brought none. */
+  lat: number | null
+  lon: number | null
+  loadKg: number | null
+  loadReadings: number
+  loadSumKg: number
+  /** Readings that say whether it is broken down, and those that say it is. */
+  stateReadings: number
+  brokenReadings: number
 }
 
 export const drivingPeriods: RowTable<DrivingPeriod> = {
@@ -59,6 +74,16 @@ export const drivingPeriods: RowTable<DrivingPeriod> = {
     { name: 'refuelled_litres', type: 'float8' },
     { name: 'stolen_litres', type: 'float8' },
     { name: 'consumed_litres', type: 'float8' },
+    { name: 'fleet', type: 'text' },
+    { name: 'driver', type: 'text' },
+    { name: 'model', type: 'text' },
+    { name: 'lat', type: 'float8' },
+    { name: 'lon', type: 'float8' },
+    { name: 'load_kg', type: 'float8' },
+    { name: 'load_share', type: 'float8' },
+    { name: 'average_load_share', type: 'float8' },
+    { name: 'broken_share', type: 'float8' },
+    { name: 'nominal_litres_per_100km', type: 'float8' },
   ],
   keyColumns: 3,
   write(row, period) {
@@ -84,5 +109,24 @@ export const drivingPeriods: RowTable<DrivingPeriod> = {
     row.float8(period.refuelledLitres)
     row.float8(period.stolenLitres)
     row.float8(period.consumedLitres)
+    row.text(period.fleet)
+    row.text(period.driver)
+    row.text(period.model)
+    row.float8(period.lat)
+    row.float8(period.lon)
+    row.float8(period.loadKg)
+    row.float8(loadShare(period, period.loadKg))
+    row.float8(loadShare(period, shareOf(period.loadSumKg, period.loadReadings)))
+    row.float8(shareOf(period.brokenReadings, period.stateReadings))
+    row.float8(period.nominalLitresPer100Km)
   },
+}
+
+/** Of the load capacity; null where either is not known. */
+function loadShare({ loadCapacityKg }: DrivingPeriod, loadKg: number | null): number | null {
+  return loadKg === null || loadCapacityKg === null ? null : loadKg / loadCapacityKg
+}
+
+function shareOf(part: number, whole: number): number | null {
+  return whole === 0 ? null : part / whole
 }

@@ -178,6 +178,8 @@ function readingAt(offset: number, recordedAtMs: number): TruckReading {
     odometerKm: null,
     doorOpen: false,
     reeferOn: true,
+    loadKg: 9_350,
+    brokenDown: false,
     zone: null,
     shipmentId: null,
     profile: null,

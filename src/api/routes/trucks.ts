@@ -57,6 +57,8 @@ const truckSchema = Type.Object({
   odometerKm: number(),
   doorOpen: nullable(Type.Boolean()),
   reeferOn: nullable(Type.Boolean()),
+  loadKg: nullable(Type.Number()),
+  brokenDown: nullable(Type.Boolean()),
   zone: nullable(Type.String()),
   shipmentId: nullable(Type.String()),
   profile: nullable(Type.String()),

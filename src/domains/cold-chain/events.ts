@@ -25,6 +25,10 @@ export const truckReadingSchema = Type.Object({
   odometerKm: closedRange(0, 10_000_000),
   doorOpen: Type.Optional(Type.Boolean()),
   reeferOn: Type.Optional(Type.Boolean()),
+  loadKg: closedRange(0, 1_000_000),
+  brokenDown: Type.Optional(
+    Type.Boolean({ description: 'The truck says that it cannot drive on' }),
+  ),
   zone: shortText(),
   shipmentId: shortText(),
   profile: shortText(),
@@ -44,6 +48,10 @@ export interface TruckReading extends StreamEvent {
   readonly odometerKm: number | null
   readonly doorOpen: boolean | null
   readonly reeferOn: boolean | null
+  /** Mass of what it carries. */
+  readonly loadKg: number | null
+  /** It says that it cannot drive on. */
+  readonly brokenDown: boolean | null
   /** Compartment of the box, where it has several with temperatures of their own. */
   readonly zone: string | null
   readonly shipmentId: string | null
@@ -69,6 +77,8 @@ const archive: ArchiveTable<TruckReading> = {
     { name: 'zone', type: 'text' },
     { name: 'shipment_id', type: 'text' },
     { name: 'profile', type: 'text' },
+    { name: 'load_kg', type: 'float8' },
+    { name: 'broken_down', type: 'bool' },
   ],
   entityColumn: 'truck_id',
   recordedAtColumn: 'recorded_at',
@@ -88,6 +98,8 @@ const archive: ArchiveTable<TruckReading> = {
     row.text(event.zone)
     row.text(event.shipmentId)
     row.text(event.profile)
+    row.float8(event.loadKg)
+    row.bool(event.brokenDown)
   },
   read(row) {
     return {
@@ -107,6 +119,8 @@ const archive: ArchiveTable<TruckReading> = {
       zone: row.text(),
       shipmentId: row.text(),
       profile: row.text(),
+      loadKg: row.float8(),
+      brokenDown: row.bool(),
     }
   },
 }
@@ -131,6 +145,8 @@ export const truckReadings: TopicDefinition<TruckReading> = {
     zone: wire.zone ?? null,
     shipmentId: wire.shipmentId ?? null,
     profile: wire.profile ?? null,
+    loadKg: wire.loadKg ?? null,
+    brokenDown: wire.brokenDown ?? null,
   })),
   keyOf: (event) => event.truckId,
   archive,

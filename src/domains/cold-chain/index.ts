@@ -1,5 +1,6 @@
 // The only door to the cold-chain domain.
 
+import { checkFleetTable, FLEET_TABLE } from '../../driving/fleet-table.ts'
 import type { Domain } from '../domain.ts'
 import {
   checkProfileTable,
@@ -18,5 +19,8 @@ export const coldChain: Domain = {
   pipelinesWith: (rules) => [coldChainPipelineWith(rules(coldChainRules))],
   fleets: [truckFleet],
   referenceRows: ({ profile }, tables) => profileRow(profile, tables(PROFILE_TABLE)),
-  referenceTables: [{ name: PROFILE_TABLE, check: checkProfileTable }],
+  referenceTables: [
+    { name: PROFILE_TABLE, check: checkProfileTable },
+    { name: FLEET_TABLE, check: checkFleetTable },
+  ],
 }

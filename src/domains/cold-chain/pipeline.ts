@@ -120,7 +120,7 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
     name: 'cold-chain',
     topic: truckReadings,
     ...archiveColumnsFor(rules, truckReadings.archive),
-    stateFormat: 4,
+    stateFormat: 5,
     forgetAfterMs: 30 * DAY_MS,
     newState: () => ({
       compartments: [],

@@ -45,7 +45,7 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
     name: 'vehicles',
     topic: vehicleTelemetry,
     ...archiveColumnsFor(rules, vehicleTelemetry.archive),
-    stateFormat: 4,
+    stateFormat: 5,
     forgetAfterMs: 30 * DAY_MS,
     newState: () => ({ last: null, profile: null, runs: [], driving: newDriving() }),
     copyState: ({ last, profile, runs, driving }) => ({
@@ -66,7 +66,8 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
       state.last = event
       state.profile = profile
       if (rules.scope.alertsOnly) return
-      drive(state.driving, { entityType: 'vehicle', last, now: event }, context)
+      const model = profile.known ? profile.model : null
+      drive(state.driving, { entityType: 'vehicle', last, now: event, model }, context)
     },
     onTimer() {
       // Vehicles set no timers: their durations are judged at the readings themselves.

@@ -46,6 +46,11 @@ export function formatter(units: Units) {
       (value) => `${fixed(toKm(value), 0)} ${units.distance === 'mi' ? 'mph' : 'km/h'}`,
     )
 
+  const mass = (kg: Quantity) =>
+    withQuantity(kg, (value) =>
+      value < KG_PER_TONNE ? `${fixed(value, 0)} kg` : `${fixed(value / KG_PER_TONNE, 1)} t`,
+    )
+
   const wallFormat = at({ dateStyle: 'short', timeStyle: 'medium' })
   /** What the zone's clocks are ahead of UTC at an instant. */
   const zoneOffsetMs = (ms: number) => {
@@ -73,6 +78,8 @@ export function formatter(units: Units) {
       return `${trim(toC(minC))} to ${trim(toC(maxC))} °${units.temperature}`
     },
     percent: (value: Quantity, digits = 0) => withQuantity(value, (v) => `${fixed(v, digits)} %`),
+    /** `850 kg`, `9.4 t`. */
+    mass,
     litres: (value: Quantity) => withQuantity(value, (v) => `${fixed(v, 0)} L`),
     count: (value: Quantity) => withQuantity(value, (v) => grouped.format(v)),
     rate: (value: Quantity) => withQuantity(value, (v) => `${v < 10 ? trim(v) : fixed(v, 0)}/s`),
@@ -118,6 +125,7 @@ export function formatter(units: Units) {
       if (name.endsWith('Kmh')) return speed(value)
       if (name.endsWith('Km')) return distance(value, 1)
       if (name.endsWith('Percent')) return `${trim(value)} %`
+      if (name.endsWith('Kg')) return mass(value)
       if (name.endsWith('Litres')) return `${trim(value)} L`
       if (name.endsWith('Deg')) return `${trim(value)}°`
       if (name.endsWith('Ms'))
@@ -131,6 +139,7 @@ export function formatter(units: Units) {
   }
 }
 
+const KG_PER_TONNE = 1_000
 const grouped = new Intl.NumberFormat('en-GB')
 
 function withQuantity(value: Quantity, text: (value: number) => string): string {

@@ -17,6 +17,14 @@ const cargo = (
   grossMassT: number,
 ): Cargo => ({ code, profile, setPointC, grossMassT })
 
+/** Of the gross mass, what a full load is. */
+const PAYLOAD_SHARE = 0.55
+
+/** Mass of a full load. */
+export function payloadKg({ grossMassT }: Cargo): number {
+  return grossMassT * 1_000 * PAYLOAD_SHARE
+}
+
 export const cargoes = {
   flowers: cargo('FLW', 'default', 4.2, 17),
   avocados: cargo('AVO', 'default', 5, 26),

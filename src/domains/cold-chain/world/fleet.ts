@@ -5,13 +5,13 @@ import { HOUR_MS, MINUTE_MS } from '../../../kernel/time.ts'
 import type { Random } from '../../../ports/random.ts'
 import { type Dice, diceFrom } from '../../dice.ts'
 import { plate } from '../../plates.ts'
-import type { Cargo } from './cargo.ts'
+import { type Cargo, payloadKg } from './cargo.ts'
 import { type Corridor, corridors } from './corridors.ts'
 import { startTank } from './fuel.ts'
 import { type Actor, castOf, play } from './opening-scene.ts'
 import { startReefer } from './reefer.ts'
 import { startTracker } from './tracker.ts'
-import { type Activity, beginStop, nextTheft, pieceOf, type Truck } from './truck.ts'
+import { type Activity, beginStop, nextBreakdown, nextTheft, pieceOf, type Truck } from './truck.ts'
 
 export interface FleetOptions {
   readonly vehicles: number
@@ -107,6 +107,8 @@ function placeTruck(
     drivenMs,
     onDutyMs: drivenMs + dice.between(0, 6) * HOUR_MS,
     theftAtMs: nextTheft(dice, startMs),
+    loadKg: payloadKg(cargo) * dice.between(0.45, 1),
+    breaksAtMs: failures ? nextBreakdown(dice, startMs) : Number.POSITIVE_INFINITY,
     theftUntilMs: 0,
   }
   const limits = direction === 1 ? corridor.outboundLimitMps : corridor.inboundLimitMps

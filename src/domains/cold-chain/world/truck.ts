@@ -2,7 +2,7 @@
 
 import { type EpochMs, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../../kernel/time.ts'
 import type { Dice } from '../../dice.ts'
-import type { Cargo } from './cargo.ts'
+import { type Cargo, payloadKg } from './cargo.ts'
 import { type Corridor, type Landmark, PIECE_M } from './corridors.ts'
 import { burn, burnRate, type FuelTank, fill, reeferRate, siphon, slosh } from './fuel.ts'
 import { type Reefer, stepReefer } from './reefer.ts'
@@ -16,6 +16,7 @@ export type Activity =
   | 'weighbridge'
   | 'refuel'
   | 'depot'
+  | 'breakdown'
 
 /** Owned and changed in place by the simulation. Instants that never come are infinite. */
 export interface Truck {
@@ -48,6 +49,9 @@ export interface Truck {
   fillsUp: boolean
   drivenMs: number
   onDutyMs: number
+  /** Mass of the goods. */
+  loadKg: number
+  breaksAtMs: EpochMs
   theftAtMs: EpochMs
   theftUntilMs: EpochMs
 }
@@ -77,7 +81,10 @@ const REFUEL_BELOW = 0.33
 /** A yard has a pump of its own. */
 const REFUEL_IN_YARD_BELOW = 0.45
 const MEAN_TIME_BETWEEN_THEFTS_MS = 400 * HOUR_MS
+const MEAN_TIME_BETWEEN_BREAKDOWNS_MS = 500 * HOUR_MS
 const FORGOTTEN_DOOR = 0.01
+/** Share of the load that stays aboard at a delivery. */
+const LEFT_ABOARD = 0.75
 
 /** Moves the truck by one step that ends at `nowMs`. Steps above 5 s make braking coarse. */
 export function stepTruck(truck: Truck, nowMs: EpochMs, step: Step): void {
@@ -104,7 +111,8 @@ function drive(truck: Truck, piece: number, nowMs: EpochMs, { stepS, sky }: Step
   truck.flow +=
     ((1 - truck.flow) * stepS) / 70 + (truck.dice.next() - 0.5) * 0.045 * Math.sqrt(stepS)
   truck.flow = Math.min(1.12, Math.max(0.35, truck.flow))
-  if (truck.stopAtM === null) lookAhead(truck, sky)
+  if (truck.stopAtM === null && nowMs >= truck.breaksAtMs) breakDown(truck, nowMs)
+  else if (truck.stopAtM === null) lookAhead(truck, sky)
 
   const limits = direction === 1 ? corridor.outboundLimitMps : corridor.inboundLimitMps
   const jam = 1 - (corridor.cityness[piece] ?? 0) * (1 - sky.cityFlow)
@@ -190,6 +198,18 @@ function lookAhead(truck: Truck, sky: Sky): void {
   truck.stopAtM = Math.min(truck.corridor.lengthM - 1, Math.max(1, reachable))
 }
 
+/** It rolls out to the side of the road. */
+function breakDown(truck: Truck, nowMs: EpochMs): void {
+  truck.breaksAtMs = nextBreakdown(truck.dice, nowMs)
+  truck.stopFor = 'breakdown'
+  const stopM = truck.alongM + truck.direction * brakingM(truck.speedMps)
+  truck.stopAtM = Math.min(truck.corridor.lengthM - 1, Math.max(1, stopM))
+}
+
+export function nextBreakdown(dice: Dice, nowMs: EpochMs): EpochMs {
+  return nowMs + dice.wait(MEAN_TIME_BETWEEN_BREAKDOWNS_MS)
+}
+
 function brakingM(speedMps: number): number {
   return (speedMps * speedMps) / (2 * STOPPING_MPS2) + 20
 }
@@ -248,6 +268,8 @@ function stopLengthMinutes({ dice, tank }: Truck, reason: Truck['stopFor']): num
       return 4 + ((1 - tank.levelL / tank.capacityL) * tank.capacityL) / 48 + dice.between(1, 5)
     case 'depot':
       return dice.between(30, 75)
+    case 'breakdown':
+      return dice.between(35, 160)
   }
 }
 
@@ -256,16 +278,19 @@ function depart(truck: Truck, nowMs: EpochMs): void {
   if (activity === 'rest') truck.drivenMs = 0
   if (activity === 'night-rest') truck.drivenMs = truck.onDutyMs = 0
   if (activity === 'depot') reload(truck)
+  if (activity === 'delivery') truck.loadKg *= LEFT_ABOARD
   if (activity === 'delivery' && dice.chance(FORGOTTEN_DOOR)) {
     planDoor(truck, nowMs, dice.between(40, 150))
   }
   truck.activity = 'driving'
-  truck.landmarkAhead += isEnd(truck) ? 0 : truck.direction
+  // Where it broke down there is no landmark to leave behind.
+  truck.landmarkAhead += isEnd(truck) || activity === 'breakdown' ? 0 : truck.direction
 }
 
 /** At the end of the road: other goods in, and back again. */
 function reload(truck: Truck): void {
   truck.shipment += 1
+  truck.loadKg = payloadKg(truck.cargo) * truck.dice.between(0.6, 1)
   truck.direction = truck.direction === 1 ? -1 : 1
   truck.landmarkAhead = truck.direction === 1 ? 0 : truck.corridor.landmarks.length - 1
   truck.reefer.cargoC = truck.cargo.setPointC + truck.dice.between(-0.3, 0.6)

@@ -178,6 +178,8 @@ export interface Truck {
   readonly odometerKm: number | null
   readonly doorOpen: boolean | null
   readonly reeferOn: boolean | null
+  readonly loadKg: number | null
+  readonly brokenDown: boolean | null
   readonly zone: string | null
   readonly shipmentId: string | null
   readonly profile: string | null
@@ -481,6 +483,75 @@ export interface FleetDrive {
   readonly maxSpeedKmh: number
   /** Where it stood afterwards; null while the drive goes on. */
   readonly stop: { readonly startsAt: Iso; readonly endsAt: Iso | null } | null
+}
+
+interface FleetMember {
+  readonly entityType: string
+  readonly entityId: string
+  readonly fleet: string | null
+  readonly driver: string | null
+}
+
+export interface FleetLatest extends FleetMember {
+  readonly model: string | null
+  readonly recordedAt: Iso
+  readonly lat: number | null
+  readonly lon: number | null
+  readonly fuelPercent: number | null
+  readonly loadKg: number | null
+  readonly loadPercent: number | null
+  readonly brokenDown: boolean | null
+}
+
+export interface FleetStationary extends FleetMember {
+  readonly periods: number
+  readonly until: Iso
+}
+
+export interface FleetLongDriving extends FleetMember {
+  readonly periodsOf4h: number
+  readonly periodsOf24h: number
+  readonly withoutRest: boolean
+  readonly longDay: boolean
+  readonly until: Iso
+}
+
+export interface FleetConsumption {
+  readonly fleet: string | null
+  readonly distanceKm: number
+  readonly usedLitres: number
+  readonly litresPer100Km: number | null
+  readonly nominalLitresPer100Km: number | null
+}
+
+export interface FleetDrivingTime {
+  readonly driver: string
+  readonly days: number
+  readonly hoursADay: number
+  readonly sessions: number
+  readonly hoursASession: number | null
+}
+
+export interface FleetLoad {
+  readonly fleet: string | null
+  readonly model: string | null
+  readonly vehicles: number
+  readonly averageLoadPercent: number
+}
+
+export interface FleetActivity {
+  readonly day: string
+  readonly fleet: string | null
+  readonly model: string | null
+  readonly vehicles: number
+  readonly inServicePercent: number
+  readonly drivenPercent: number
+}
+
+export interface FleetBreakdowns {
+  readonly model: string | null
+  readonly vehicles: number
+  readonly breakdowns: number
 }
 
 export interface FleetEfficiency {

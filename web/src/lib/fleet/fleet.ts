@@ -22,6 +22,39 @@ export function fleetSpanOf(name: string | null): FleetSpan {
   return fleetSpans.find((span) => span.name === name) ?? DAY
 }
 
+export const fleetViews = {
+  driving: 'Driving',
+  now: 'Now',
+  rest: 'Rest',
+  compare: 'Compared',
+} as const
+export type FleetView = keyof typeof fleetViews
+
+export function fleetViewOf(name: string | null): FleetView {
+  return name === 'now' || name === 'rest' || name === 'compare' ? name : 'driving'
+}
+
+/** Below it a tank is low, above it a load is high; of the tank and of the load capacity. */
+export const LOW_FUEL_PERCENT = 10
+export const HIGH_LOAD_PERCENT = 90
+
+export interface FleetQuestion {
+  readonly span: FleetSpan
+  readonly type: string | null
+  readonly fleet: string | null
+}
+
+/** One of the routes that answer for a range, as a table. */
+export function fleetAnswer<T>(route: string, { span, type, fleet }: FleetQuestion, nowMs: number) {
+  return (signal: AbortSignal): Promise<FleetReport<T>> =>
+    get(`/fleet/${route}`, { from: nowMs - span.spanMs, type, fleet }, signal)
+}
+
+/** Where a truck or vehicle has its page. */
+export function pageOf(entityType: string, entityId: string): string {
+  return `/${entityType === 'truck' ? 'cold-chain' : 'vehicles'}/${encodeURIComponent(entityId)}`
+}
+
 export interface FleetRow extends FleetEfficiency, DriverBehaviour {}
 
 export async function fleetRows(
