@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { fileURLToPath } from 'node:url'
 import { seededRandom } from '../../adapters/random/seeded-random.ts'
+import { checkFleetTable, fleetRowOf } from '../../driving/fleet-table.ts'
 import { distanceM } from '../../kernel/geo.ts'
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
 import { diceFrom } from '../dice.ts'
@@ -66,6 +67,32 @@ function lines(simulation: TruckSimulation, events: number, batch: number): stri
   }
   return text
 }
+
+test('the trucks of the usual seed are in the example table of fleets, and what they carry fits in', () => {
+  const path = fileURLToPath(new URL('../../../examples/reference/fleet.json', import.meta.url))
+  const table: unknown = JSON.parse(readFileSync(path, 'utf8'))
+  assert.equal(checkFleetTable(table), undefined)
+  for (const [truckId, [reading]] of watch(0)) {
+    const row = fleetRowOf(table, truckId)
+    const { loadKg = 0, fuelLitres = 0, fuelPercent = 0 } = reading ?? {}
+    assert.ok(Number(loadKg) > 1_000 && Number(loadKg) <= (row?.loadCapacityKg ?? 0), truckId)
+    const tankLitres = (100 * Number(fuelLitres)) / Number(fuelPercent)
+    assert.ok(Math.abs(tankLitres - (row?.fuelCapacityLitres ?? 0)) < 5, truckId)
+  }
+})
+
+test('a truck breaks down now and then, stands for it, and drives on', () => {
+  const brokenReadings = [
+    ...watch(40 * HOUR_MS, { vehicles: 40, intervalMs: 60_000 }).values(),
+  ].map((readings) => readings.map(({ brokenDown, speedKmh }) => ({ brokenDown, speedKmh })))
+  const stands = brokenReadings.flat().filter(({ brokenDown }) => brokenDown === true)
+  assert.ok(stands.length > 35 && stands.every(({ speedKmh }) => speedKmh === 0))
+  const recovered = brokenReadings.filter((readings) => {
+    const last = readings.findLastIndex(({ brokenDown }) => brokenDown === true)
+    return last >= 0 && readings.slice(last).some(({ speedKmh }) => Number(speedKmh) > 20)
+  })
+  assert.ok(recovered.length > 0)
+})
 
 test('the same seed gives the same bytes, however they are taken', () => {
   const run = (seed: number, batch: number): string =>
