@@ -81,7 +81,7 @@ export function fleetStationary(database: Database, scope: QuestionScope): Promi
     scope,
     `WITH ${periods()}
      SELECT entity_type AS "entityType", entity_id AS "entityId", max(fleet) AS fleet, max(driver) AS driver,
-       count(*)::int AS periods, max(starts_at) + interval '10 minutes' AS until
+       count(*)::int AS periods, max(last_at) AS until
      FROM part WHERE average_speed_kmh < 1
      GROUP BY entity_type, entity_id ORDER BY periods DESC, "entityId", "entityType"`,
   )
@@ -97,14 +97,14 @@ export function fleetLongDriving(database: Database, scope: QuestionScope): Prom
     database,
     scope,
     `WITH ${periods("interval '24 hours'")}, driven AS (
-       SELECT entity_type, entity_id, fleet, driver, starts_at,
+       SELECT entity_type, entity_id, fleet, driver, starts_at, last_at,
          ${over(4 * HOUR_MS)} AS of_4h, ${over(24 * HOUR_MS)} AS of_24h
        FROM part
      )
      SELECT entity_type AS "entityType", entity_id AS "entityId", max(fleet) AS fleet, max(driver) AS driver,
        max(of_4h)::int AS "periodsOf4h", max(of_24h)::int AS "periodsOf24h",
        max(of_4h) > ${LONG_PERIODS_OF_4H} AS "withoutRest", max(of_24h) > ${LONG_PERIODS_OF_24H} AS "longDay",
-       max(starts_at) + interval '10 minutes' AS until
+       max(last_at) AS until
      FROM driven
      WHERE starts_at >= $2 AND (of_4h > ${LONG_PERIODS_OF_4H} OR of_24h > ${LONG_PERIODS_OF_24H})
      GROUP BY entity_type, entity_id ORDER BY until DESC, "entityId", "entityType"`,
