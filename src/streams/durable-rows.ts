@@ -51,7 +51,7 @@ export function amendRows<E extends StreamEvent, S>(
   recomputed: RowsById,
 ): readonly RowChange[] {
   const changes = [...recomputed.values()]
-  const inError = [...slot.rows.keys()].filter((id) => !recomputed.has(id))
+  const inError = [...(slot.rows?.keys() ?? [])].filter((id) => !recomputed.has(id))
   slot.rows = new Map(changes.map((change) => [rowId(change), change.offset]))
   if (inError.length === 0) return changes
   const { key, tenantId, lastOffset: offset } = slot

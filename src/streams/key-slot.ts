@@ -58,13 +58,13 @@ export interface KeySlot<E extends StreamEvent, S> {
   headTimeMs: EpochMs
   tail: TailEvent<E>[]
   /** Episodes open at the base or opened since, as last published. */
-  published: PublishedEpisode[]
+  published: readonly PublishedEpisode[]
   /** Ids kept by episodes that a late event gave another opener: offset of the opener and rule to id. */
-  aliases: Map<string, string>
+  aliases: Map<string, string> | null
   /** Effects asked for by events of the tail: id to offset. None is asked for twice. */
-  effects: Map<string, number>
+  effects: Map<string, number> | null
   /** Durable rows put by events of the tail: id to the offset at which each was put last. */
-  rows: Map<string, number>
+  rows: Map<string, number> | null
   recentIds: RecentIds | null
   /** Ids of events that were late when they came. */
   lateIds: RecentIds | null
@@ -74,13 +74,18 @@ export interface KeySlot<E extends StreamEvent, S> {
   silentSinceMs: EpochMs | null
   /** Silences of the pipeline that have passed since, in order of their length. */
   silencesPassed: number
-  silenceEpisodes: Episode[]
+  silenceEpisodes: readonly Episode[]
   /** Where the key's entry stands in the task's silence queue; an entry at another time is out of date. */
   queuedAtMs: EpochMs | null
   /** Changed since the last snapshot, since the last view. */
   unsaved: boolean
   unseen: boolean
 }
+
+/** What a key begins with: one for all, since most of a million keys never have any. */
+export const NO_PUBLISHED: readonly PublishedEpisode[] = []
+export const NO_EPISODES: readonly Episode[] = []
+export const NO_TIMERS: readonly EventTimer[] = []
 
 /** Index at which an event of this time belongs; events of one time keep the order of their arrival. */
 export function tailIndex<E>(tail: readonly TailEvent<E>[], eventTimeMs: EpochMs): number {
@@ -161,10 +166,12 @@ function forgetSettled<E extends StreamEvent, S>(slot: KeySlot<E, S>): void {
       return episode.endsAtMs === null || inTail(episode.closedBy)
     })
   }
-  if (slot.aliases.size > 0) {
+  if (slot.aliases !== null) {
     const known = new Set(slot.published.map(({ episode }) => episode.id))
     for (const [opener, id] of slot.aliases) if (!known.has(id)) slot.aliases.delete(opener)
   }
-  for (const [id, offset] of slot.effects) if (!inTail(offset)) slot.effects.delete(id)
-  for (const [id, offset] of slot.rows) if (!inTail(offset)) slot.rows.delete(id)
+  for (const noted of [slot.effects, slot.rows]) {
+    if (noted === null) continue
+    for (const [id, offset] of noted) if (!inTail(offset)) noted.delete(id)
+  }
 }

@@ -102,7 +102,7 @@ export class TaskContext<E extends StreamEvent, S> implements KeyContext {
 
   openEpisode(episode: Episode): void {
     episode.openedBy = this.offset
-    const kept = this.#slot?.aliases.get(openerOf(episode))
+    const kept = this.#slot?.aliases?.get(openerOf(episode))
     episode.id = kept ?? this.#idOf(episode)
     this.publishEpisode(episode)
   }

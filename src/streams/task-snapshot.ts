@@ -5,7 +5,15 @@ import { PlatformError } from '../kernel/errors.ts'
 import type { EpochMs } from '../kernel/time.ts'
 import type { Episode, PublishedEpisode } from './episode.ts'
 import { eventValues, fromEventValues } from './event-values.ts'
-import type { EventTimer, Frame, KeySlot, TailEvent } from './key-slot.ts'
+import {
+  type EventTimer,
+  type Frame,
+  type KeySlot,
+  NO_EPISODES,
+  NO_PUBLISHED,
+  NO_TIMERS,
+  type TailEvent,
+} from './key-slot.ts'
 import type { Pipeline } from './pipeline.ts'
 import { RecentIds } from './recent-ids.ts'
 import type { StreamEvent } from './topic.ts'
@@ -75,9 +83,9 @@ export function encodeSlot<E extends StreamEvent, S>(
     ht: slot.headTimeMs,
     e: slot.tail.map((entry) => packEvent(entry, pipeline)),
     ...(slot.published.length === 0 ? {} : { p: slot.published }),
-    ...(slot.aliases.size === 0 ? {} : { a: [...slot.aliases] }),
-    ...(slot.effects.size === 0 ? {} : { o: [...slot.effects] }),
-    ...(slot.rows.size === 0 ? {} : { d: [...slot.rows] }),
+    ...(hasAny(slot.aliases) ? { a: [...slot.aliases] } : {}),
+    ...(hasAny(slot.effects) ? { o: [...slot.effects] } : {}),
+    ...(hasAny(slot.rows) ? { d: [...slot.rows] } : {}),
     ...(slot.recentIds === null ? {} : { r: slot.recentIds.encode() }),
     ...(slot.lateIds === null ? {} : { n: slot.lateIds.encode() }),
     l: [slot.lastReceivedAtMs, slot.lastOffset],
@@ -98,7 +106,7 @@ export function decodeSlot<E extends StreamEvent, S>(
   checkFormat(state.f, pipeline)
   const unpack = ([packed, timers]: PackedFrame): Frame<S> => ({
     state: unpackState(packed, pipeline),
-    timers: timers ?? [],
+    timers: timers ?? NO_TIMERS,
   })
   const base = unpack(state.b)
   const [head, mid] = state.w ?? []
@@ -114,21 +122,25 @@ export function decodeSlot<E extends StreamEvent, S>(
     head: head === undefined ? base : unpack(head),
     headTimeMs: state.ht,
     tail: state.e.map((packed) => unpackEvent(packed, pipeline)),
-    published: [...(state.p ?? [])],
-    aliases: new Map(state.a),
-    effects: new Map(state.o),
-    rows: new Map(state.d),
+    published: state.p ?? NO_PUBLISHED,
+    aliases: state.a === undefined ? null : new Map(state.a),
+    effects: state.o === undefined ? null : new Map(state.o),
+    rows: state.d === undefined ? null : new Map(state.d),
     recentIds: state.r === undefined ? null : RecentIds.decode(state.r),
     lateIds: state.n === undefined ? null : RecentIds.decode(state.n),
     lastReceivedAtMs: state.l[0],
     lastOffset: state.l[1],
     silentSinceMs: state.s[0],
     silencesPassed: state.s[1],
-    silenceEpisodes: [...state.s[2]],
+    silenceEpisodes: state.s[2].length === 0 ? NO_EPISODES : state.s[2],
     queuedAtMs: null,
     unsaved: false,
     unseen: false,
   }
+}
+
+function hasAny<T>(map: ReadonlyMap<string, T> | null): map is ReadonlyMap<string, T> {
+  return map !== null && map.size > 0
 }
 
 function packState<E extends StreamEvent, S>(state: S, pipeline: Pipeline<E, S>): unknown {

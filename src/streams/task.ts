@@ -36,6 +36,9 @@ import {
   type Frame,
   type KeySlot,
   MAX_TAIL_EVENTS,
+  NO_EPISODES,
+  NO_PUBLISHED,
+  NO_TIMERS,
   settle,
   settleInPlace,
   shortenTail,
@@ -597,7 +600,7 @@ export class Task<E extends StreamEvent, S> {
     const scoped = scopedKey(record.tenantId, key)
     const known = this.#slots.get(scoped)
     if (known !== undefined && !this.#isForgettable(known)) return known
-    const head: Frame<S> = { state: this.pipeline.newState(key), timers: [] }
+    const head: Frame<S> = { state: this.pipeline.newState(key), timers: NO_TIMERS }
     const slot: KeySlot<E, S> = {
       key,
       tenantId: record.tenantId,
@@ -607,17 +610,17 @@ export class Task<E extends StreamEvent, S> {
       head,
       headTimeMs: NO_TIME,
       tail: [],
-      published: [],
-      aliases: new Map(),
-      effects: new Map(),
-      rows: new Map(),
+      published: NO_PUBLISHED,
+      aliases: null,
+      effects: null,
+      rows: null,
       recentIds: null,
       lateIds: null,
       lastReceivedAtMs: record.receivedAtMs,
       lastOffset: record.offset,
       silentSinceMs: null,
       silencesPassed: 0,
-      silenceEpisodes: [],
+      silenceEpisodes: NO_EPISODES,
       queuedAtMs: known?.queuedAtMs ?? null,
       unsaved: false,
       unseen: false,
@@ -644,7 +647,7 @@ export class Task<E extends StreamEvent, S> {
       this.#publish(episode)
       slot.published = slot.published.filter((known) => known.episode.id !== episode.id)
     }
-    if (slot.silenceEpisodes.length > 0) slot.silenceEpisodes = []
+    if (slot.silenceEpisodes.length > 0) slot.silenceEpisodes = NO_EPISODES
     this.#markUnsaved(slot)
     this.#markUnseen(slot)
   }
@@ -741,8 +744,11 @@ export class Task<E extends StreamEvent, S> {
     for (const known of withdrawn) this.#withdraw(slot, known)
     if (!renamed) return
     for (const episode of recomputed) {
-      if (episode.id === episodeId(this, episode)) slot.aliases.delete(openerOf(episode))
-      else slot.aliases.set(openerOf(episode), episode.id)
+      if (episode.id === episodeId(this, episode)) slot.aliases?.delete(openerOf(episode))
+      else {
+        slot.aliases ??= new Map()
+        slot.aliases.set(openerOf(episode), episode.id)
+      }
     }
     // Once more, so that the mid holds the ids that were published too.
     this.#rebuild(slot, nothingAsked())
@@ -767,8 +773,8 @@ export class Task<E extends StreamEvent, S> {
     const index = slot.published.findIndex((known) => known.episode.id === episode.id)
     const revision = (slot.published[index]?.revision ?? 0) + 1
     const published = { episode: { ...episode }, revision, withdrawn: false }
-    if (index === -1) slot.published.push(published)
-    else slot.published[index] = published
+    slot.published =
+      index === -1 ? [...slot.published, published] : slot.published.with(index, published)
     this.#emit(published)
   }
 
@@ -779,6 +785,7 @@ export class Task<E extends StreamEvent, S> {
   #askFor(entry: OutboxEntry, offset: number): void {
     const slot = this.#slot
     assert(slot !== null, 'An effect was asked for outside of an event.')
+    slot.effects ??= new Map()
     if (slot.effects.has(entry.id)) return
     slot.effects.set(entry.id, offset)
     this.#outbox.push(entry)
@@ -786,7 +793,12 @@ export class Task<E extends StreamEvent, S> {
 
   #putRow(change: RowChange): void {
     const id = rowId(change)
-    this.#slot?.rows.set(id, change.offset)
+    const slot = this.#slot
+    // Where nothing is computed again, no row is found to have been put in error.
+    if (slot !== null && this.pipeline.takesLateEvents !== true) {
+      slot.rows ??= new Map()
+      slot.rows.set(id, change.offset)
+    }
     this.#rows.set(id, change)
   }
 
@@ -887,7 +899,7 @@ export class Task<E extends StreamEvent, S> {
     this.#context.enter(slot, slot.head)
     this.#context.offset = slot.lastOffset
     this.#context.openEpisode(episode)
-    slot.silenceEpisodes.push(episode)
+    slot.silenceEpisodes = [...slot.silenceEpisodes, episode]
   }
 
   /** Nobody knows when the key speaks again: what it had begun is written as far as it got. */
@@ -897,7 +909,10 @@ export class Task<E extends StreamEvent, S> {
     const open = openRows(this.pipeline, { key, tenantId, state: slot.head.state, offset })
     const newest = slot.tail.at(-1)
     for (const [id, change] of open) {
-      if (newest !== undefined) slot.rows.set(id, newest.offset)
+      if (newest !== undefined) {
+        slot.rows ??= new Map()
+        slot.rows.set(id, newest.offset)
+      }
       this.#rows.set(id, change)
     }
   }
