@@ -3,6 +3,7 @@
 
 import type { EpochMs } from '../../kernel/time.ts'
 import type { ShipmentEvent, ShipmentItem } from './events.ts'
+import { sharedText } from './shared-text.ts'
 
 export interface Facts {
   readonly promisedAtMs: EpochMs
@@ -39,64 +40,69 @@ const FACTS = [
   'words',
 ] as const satisfies readonly (keyof Facts)[]
 
-type Said = { -readonly [Name in keyof Facts]?: Facts[Name] }
+/** Null: not spoken of. */
+type Said = { readonly [Name in keyof Facts]: Facts[Name] | null }
 
-/** What one event said that no newer one spoke of. */
-export interface Statement {
+/** What one event said that no newer one spoke of, and when. All have all fields, which keeps them in one piece. */
+export interface Statement extends Said {
   readonly atMs: EpochMs
-  readonly said: Readonly<Said>
 }
 
 /** The newest first; most shipments have one, since most is said when they are created. */
 export type Statements = readonly Statement[]
 
+export const NO_STATEMENTS: Statements = []
+
 export function factOf<Name extends keyof Facts>(
-  statements: Statements,
+  statements: readonly Said[],
   name: Name,
 ): Facts[Name] | null {
-  for (const { said } of statements) {
-    const value = said[name]
-    if (value !== undefined) return value
+  for (const said of statements) {
+    const value: Facts[Name] | null = said[name]
+    if (value !== null) return value
   }
   return null
 }
 
 /** The statements after an event that spoke at `atMs`. */
 export function withStatement(known: Statements, event: ShipmentEvent, atMs: EpochMs): Statements {
-  const said: Said = {}
-  for (const name of FACTS) copy(said, event, name)
-  if (Object.keys(said).length === 0) return known
+  if (saysNothing(event)) return known
+  if (known.length === 0) return [statementOf(event, atMs)]
   const newer = known.filter((each) => each.atMs > atMs)
   const older = known.filter((each) => each.atMs <= atMs)
-  const unsaid = newer.reduce<Readonly<Said>>((left, each) => without(left, each.said), said)
-  const covered = older.map((each) => ({ ...each, said: without(each.said, said) }))
-  return [...newer, { atMs, said: unsaid }, ...covered].filter(
-    (each) => Object.keys(each.said).length > 0,
-  )
+  const unsaid = newer.reduce<Statement>(without, statementOf(event, atMs))
+  const covered = older.map((each) => without(each, event))
+  return [...newer, unsaid, ...covered].filter((each) => !saysNothing(each))
 }
 
-function without(said: Readonly<Said>, others: Readonly<Said>): Readonly<Said> {
-  if (!FACTS.some((name) => said[name] !== undefined && others[name] !== undefined)) return said
-  const left: Said = {}
-  for (const name of FACTS) if (others[name] === undefined) copy(left, said, name)
-  return left
+function statementOf(event: Said, atMs: EpochMs): Statement {
+  return {
+    atMs,
+    promisedAtMs: event.promisedAtMs,
+    createdAtMs: event.createdAtMs,
+    carrier: sharedText(event.carrier),
+    mode: sharedText(event.mode),
+    destination: sharedText(event.destination),
+    customerName: event.customerName,
+    customerEmail: event.customerEmail,
+    customerPhone: event.customerPhone,
+    consignment: event.consignment,
+    // A copy has no room behind the last one.
+    items: event.items?.slice() ?? null,
+    weightKg: event.weightKg,
+    freightCost: event.freightCost,
+    currency: event.currency,
+    words: event.words,
+  }
 }
 
-function copy<Name extends keyof Facts>(
-  to: Said,
-  from: { readonly [Each in Name]?: Facts[Each] | null },
-  name: Name,
-): void {
-  const value = from[name]
-  if (value !== null && value !== undefined) to[name] = value
+/** What is left of it where the others spoke of the rest. */
+function without(said: Statement, others: Said): Statement {
+  if (!FACTS.some((name) => said[name] !== null && others[name] !== null)) return said
+  const spoken = FACTS.filter((name) => others[name] !== null)
+  return { ...said, ...Object.fromEntries(spoken.map((name) => [name, null])) }
 }
 
-/** A value with the time of the milestone that gave it. */
-export interface Timed<T> {
-  readonly atMs: EpochMs
-  readonly value: T
-}
-
-export function newest<T>(known: Timed<T> | null, value: T, atMs: EpochMs): Timed<T> {
-  return known !== null && known.atMs > atMs ? known : { atMs, value }
+function saysNothing(said: Said): boolean {
+  return FACTS.every((name) => said[name] === null)
 }

@@ -154,7 +154,8 @@ export function withMilestone(known: Milestones, type: MilestoneType, atMs: Epoc
   let at = known.length
   while (at > 0 && isAfter(known[at - 2] ?? 0, known[at - 1] ?? 0, index, atMs)) at -= 2
   if (at > 0 && known[at - 2] === index && known[at - 1] === atMs) return known
-  const all = [...known.slice(0, at), index, atMs, ...known.slice(at)]
+  // Unlike a spread, these leave no room behind the last one: it would be more than what is in it.
+  const all = at === known.length ? known.concat(index, atMs) : known.toSpliced(at, 0, index, atMs)
   return all.length > 2 * MAX_MILESTONES ? all.slice(all.length - 2 * MAX_MILESTONES) : all
 }
 

@@ -30,7 +30,7 @@ export function shipmentsPipelineWith(rules: RuleSource): Pipeline<ShipmentEvent
   return {
     name: 'shipments',
     topic: shipmentEvents,
-    stateFormat: 1,
+    stateFormat: 2,
     forgetAfterMs: FORGET_AFTER_MS,
     takesLateEvents: true,
     newState: () => ({ shipment: null, passedMs: null, dueMs: null, runs: [] }),
@@ -107,22 +107,17 @@ function rowAt(shipment: Shipment, passedMs: EpochMs | null, atMs: EpochMs): Shi
 
 /** What a rule sees in place of an event where time alone has passed. */
 function shownOf(shipment: Shipment): object {
-  const { shipmentId, merchantId, statements, place, holder, region } = shipment
-  return {
-    shipmentId,
-    merchantId,
-    carrier: factOf(statements, 'carrier'),
-    region: region?.value ?? null,
-    ...place?.value,
-    ...holder?.value,
-  }
+  const { shipmentId, merchantId, statements, region, location, lat, lon, truckId, warehouseId } =
+    shipment
+  const carrier = factOf(statements, 'carrier')
+  return { shipmentId, merchantId, carrier, region, location, lat, lon, truckId, warehouseId }
 }
 
 function derivedOf({ shipment, position, judgement }: ShipmentRow, context: KeyContext): object {
   const { status, outcome } = journey[position.state]
   const promisedAtMs = factOf(shipment.statements, 'promisedAtMs')
   const undelivered = position.deliveredAtMs === null
-  const reason = shipment.reason?.value ?? null
+  const { reason } = shipment
   const exceptional = position.state === 'exception' || position.state === 'contradicted'
   return {
     status,

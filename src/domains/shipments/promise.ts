@@ -62,26 +62,25 @@ export function judgePromise(
  * newest milestone that was planned. A journey that is ahead of its plan is not expected early.
  */
 export function expectedDelivery(shipment: Shipment): Expectation | null {
-  const { actual, estimate, planned } = shipment
+  const { actual, estimateMs, estimateAtMs, planned } = shipment
   const newestMs = actual.at(-1) ?? Number.NEGATIVE_INFINITY
-  if (estimate !== null && estimate.atMs >= newestMs) {
-    return { deliveryMs: estimate.value, basis: 'carrier' }
+  if (estimateMs !== null && (estimateAtMs ?? 0) >= newestMs) {
+    return { deliveryMs: estimateMs, basis: 'carrier' }
   }
   const plannedMs = planned.find(({ type }) => type === 'delivered')?.atMs
   if (plannedMs !== undefined) {
     const delayMs = delayOf(shipment)
     if (delayMs !== null && delayMs > 0) return { deliveryMs: plannedMs + delayMs, basis: 'delay' }
   }
-  if (estimate !== null) return { deliveryMs: estimate.value, basis: 'carrier' }
+  if (estimateMs !== null) return { deliveryMs: estimateMs, basis: 'carrier' }
   return plannedMs === undefined ? null : { deliveryMs: plannedMs, basis: 'plan' }
 }
 
 /** How far the newest milestone is behind its plan, where it was planned at that place. */
-function delayOf({ actual, planned, place }: Shipment): DurationMs | null {
+function delayOf({ actual, planned, location }: Shipment): DurationMs | null {
   const type = MILESTONE_TYPES[actual.at(-2) ?? -1]
   const atMs = actual.at(-1)
   if (type === undefined || atMs === undefined) return null
-  const location = place?.value.location ?? null
   const plan =
     planned.find((each) => each.type === type && each.location === location) ??
     planned.find((each) => each.type === type && each.location === null)

@@ -79,7 +79,7 @@ export const shipmentTable: RowTable<ShipmentRow> = {
     'words',
   ],
   write(row, { shipment, position, judgement }) {
-    const { statements, place, holder } = shipment
+    const { statements } = shipment
     const { status, outcome } = journey[position.state]
     row.text(shipment.shipmentId)
     row.timestamp(shipment.recordedAtMs)
@@ -99,17 +99,17 @@ export const shipmentTable: RowTable<ShipmentRow> = {
     row.timestamp(factOf(statements, 'createdAtMs') ?? createdMs(shipment))
     row.text(factOf(statements, 'carrier'))
     row.text(factOf(statements, 'mode'))
-    row.text(holder?.value.truckId ?? null)
-    row.text(holder?.value.warehouseId ?? null)
-    row.text(place?.value.location ?? null)
-    row.text(shipment.region?.value ?? null)
-    row.float8(place?.value.lat ?? null)
-    row.float8(place?.value.lon ?? null)
+    row.text(shipment.truckId)
+    row.text(shipment.warehouseId)
+    row.text(shipment.location)
+    row.text(shipment.region)
+    row.float8(shipment.lat)
+    row.float8(shipment.lon)
     row.text(factOf(statements, 'destination'))
     row.text(factOf(statements, 'customerName'))
     row.text(factOf(statements, 'customerEmail'))
     row.text(factOf(statements, 'customerPhone'))
-    row.text(shipment.reason?.value ?? null)
+    row.text(shipment.reason)
     row.text(position.contradiction)
     row.text(factOf(statements, 'consignment'))
     row.json(factOf(statements, 'items'))

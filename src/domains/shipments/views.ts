@@ -13,7 +13,7 @@ export function shipmentDocument(
   { shipment, position, judgement }: ShipmentRow,
   { open, receivedAtMs }: ViewFacts,
 ): Readonly<Record<string, unknown>> {
-  const { statements, place, holder } = shipment
+  const { statements } = shipment
   return {
     shipmentId: shipment.shipmentId,
     merchantId: shipment.merchantId,
@@ -23,12 +23,12 @@ export function shipmentDocument(
     expectedAt: isoOf(judgement.expected?.deliveryMs ?? null),
     deliveredAt: isoOf(position.deliveredAtMs),
     carrier: factOf(statements, 'carrier'),
-    truckId: holder?.value.truckId ?? null,
-    warehouseId: holder?.value.warehouseId ?? null,
-    location: place?.value.location ?? null,
-    region: shipment.region?.value ?? null,
-    lat: place?.value.lat ?? null,
-    lon: place?.value.lon ?? null,
+    truckId: shipment.truckId,
+    warehouseId: shipment.warehouseId,
+    location: shipment.location,
+    region: shipment.region,
+    lat: shipment.lat,
+    lon: shipment.lon,
     recordedAt: toIso(shipment.recordedAtMs),
     receivedAt: toIso(receivedAtMs),
     alerts: open.map(({ id, rule, severity, startsAtMs }) => ({
