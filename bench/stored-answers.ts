@@ -20,12 +20,14 @@ export interface AnswerTimes {
   readonly p95Ms: number
 }
 
-/** Times one question after the other; rejects where one is not answered. */
-export async function timeAnswers(url: string, path: string): Promise<AnswerTimes> {
+/** Times one question after the other, by whoever has the token; rejects where one is not answered. */
+export async function timeAnswers(url: string, path: string, token?: string): Promise<AnswerTimes> {
+  const headers: Record<string, string> =
+    token === undefined ? {} : { authorization: `Bearer ${token}` }
   const times: number[] = []
   for (let request = 0; request < WARM_UP + REQUESTS; request++) {
     const startedMs = performance.now()
-    const response = await fetch(`${url}/api/v1${path}`)
+    const response = await fetch(`${url}/api/v1${path}`, { headers })
     await response.arrayBuffer()
     if (!response.ok) throw new Error(`${path} was answered with ${response.status}`)
     if (request >= WARM_UP) times.push(performance.now() - startedMs)
@@ -93,17 +95,24 @@ export async function fillTrips(dataDir: string, trips: number): Promise<void> {
   })
 }
 
-/** Questions of one merchant of two hundred, filtered and sorted both ways, and the figures of all. */
+/** Questions of a merchant about its own, filtered and sorted both ways, and its figures. */
 export const SHIPMENT_QUESTIONS = {
-  recent: '/shipments?merchant=merchant-7&status=InTransit,Exception&limit=100',
-  due: '/shipments?merchant=merchant-7&promise=late,at-risk&sort=promise&limit=100',
-  region: '/shipments?merchant=merchant-7&region=region-3&limit=100',
-  summary: '/shipments/summary?merchant=merchant-7',
+  recent: '/shipments?status=InTransit,Exception&limit=100',
+  due: '/shipments?promise=late,at-risk&sort=promise&limit=100',
+  region: '/shipments?region=region-3&limit=100',
+  summary: '/shipments/summary',
 } as const
 
+const MERCHANT = 'merchant-7'
 const MERCHANTS = 200
+/** Of the shipment whose page is asked for; the others have one each. */
+const TRACKED = 'SH7'
+const TRACKED_EVENTS = 12
 
-/** Shipments of a year and what is added up of them; of most merchants few are not delivered. */
+/**
+ * Shipments of a year and what is added up of them, with an event of each in the archive; of most merchants few
+ * are not delivered.
+ */
 export async function fillShipments(dataDir: string, shipments: number): Promise<void> {
   await withDatabase(dataDir, async (client) => {
     for (let from = 0; from < shipments; from += TRIPS_OF_ONE_INSERT) {
@@ -126,8 +135,46 @@ export async function fillShipments(dataDir: string, shipments: number): Promise
         ],
       )
     }
-    await client.query('ANALYZE shipment, shipment_total')
+    await addEvents(client, shipments)
+    await client.query('ANALYZE shipment, shipment_total, shipment_event')
   })
+}
+
+async function addEvents(client: pg.Client, shipments: number): Promise<void> {
+  const from = `INSERT INTO shipment_event (log_partition, log_offset, received_at, tenant_id, shipment_id,
+     recorded_at, type, timing, merchant_id, location, region)
+   SELECT number % $3::int, number, $2::timestamptz, 'default', shipment, $2::timestamptz + number * interval '31 s',
+     'departed', 'actual', merchant, 'hub ' || number % 40, 'region-' || number % 6`
+  await client.query(
+    `${from} FROM (SELECT number, 'SH' || number AS shipment, 'merchant-' || number % $4::int AS merchant
+     FROM generate_series(0, $1::int - 1) AS number) AS each`,
+    [shipments, new Date(START_MS), PARTITIONS, MERCHANTS],
+  )
+  await client.query(
+    `${from} FROM (SELECT number, '${TRACKED}' AS shipment, '${MERCHANT}' AS merchant
+     FROM generate_series($1::int, $1::int + ${TRACKED_EVENTS}) AS number) AS each`,
+    [shipments, new Date(START_MS), PARTITIONS],
+  )
+}
+
+/** A merchant's token, and the way to the page of one of its shipments: both made as an operator makes them. */
+export async function letMerchantIn(
+  url: string,
+): Promise<{ readonly token: string; readonly trackingPage: string }> {
+  const made = async (path: string, body: object): Promise<string> => {
+    const response = await fetch(`${url}/api/v1${path}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+    const answer: unknown = await response.json()
+    const token = typeof answer === 'object' && answer !== null && Reflect.get(answer, 'token')
+    if (typeof token === 'string') return token
+    throw new Error(`${path} was answered with ${response.status}`)
+  }
+  const token = await made('/tokens', { role: 'merchant', merchantId: MERCHANT })
+  const link = await made(`/shipments/${TRACKED}/tracking-links`, { days: 1 })
+  return { token, trackingPage: `/track/${link}` }
 }
 
 async function withDatabase(

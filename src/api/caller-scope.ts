@@ -28,6 +28,18 @@ export function callersDatabase(database: TenantDatabase): Database {
   }
 }
 
+/**
+ * What is asked for, as conditions of a query: a merchant asks for its own, whether it says so or not. The policies
+ * of the tables let nothing else through, but they are no condition that an index answers.
+ */
+export function askedScope(
+  request: FastifyRequest,
+  merchant: string | undefined,
+): { readonly tenantId: string; readonly merchantId: string | undefined } {
+  const { tenantId, merchantId } = principalOf(request)
+  return { tenantId, merchantId: merchant ?? merchantId ?? undefined }
+}
+
 /** For what a caller may know though its rows are not theirs; whoever calls this has seen to that. */
 export function asPlatform<T>(request: FastifyRequest, work: () => Promise<T>): Promise<T> {
   const { tenantId } = principalOf(request)

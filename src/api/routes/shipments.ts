@@ -13,7 +13,7 @@ import {
 } from '../../domains/shipments/queries.ts'
 import { custodyOf, timelineOf } from '../../domains/shipments/timeline.ts'
 import { principalOf } from '../access.ts'
-import { asPlatform } from '../caller-scope.ts'
+import { askedScope, asPlatform } from '../caller-scope.ts'
 import { coldChainReport } from '../cold-chain-report.ts'
 import type { ApiContext } from '../context.ts'
 import { decodeCursor, encodeCursor, pageOf } from '../cursor.ts'
@@ -114,13 +114,11 @@ export function shipmentRoutes(app: FastifyInstance, { options, heavyReads }: Ap
       },
     },
     async (request) => {
-      const { tenantId } = principalOf(request)
       const asked = request.query
       const { cursor, limit = DEFAULT_LIMIT, sort: order = 'recent' } = asked
       const tag = `shipments-${order}`
       const rows = await shipmentsOf(database, {
-        tenantId,
-        merchantId: asked.merchant,
+        ...askedScope(request, asked.merchant),
         region: asked.region,
         status: choicesOf('status', asked.status, SHIPMENT_STATUSES),
         promise: choicesOf('promise', asked.promise, PROMISES),
@@ -156,9 +154,8 @@ export function shipmentRoutes(app: FastifyInstance, { options, heavyReads }: Ap
       },
     },
     async (request) => {
-      const { tenantId } = principalOf(request)
-      const { merchant: merchantId, region } = request.query
-      return shipmentTotals(database, { tenantId, merchantId, region })
+      const { merchant, region } = request.query
+      return shipmentTotals(database, { ...askedScope(request, merchant), region })
     },
   )
 

@@ -11,7 +11,7 @@ import {
 } from '../../domains/shipments/warehouses/queries.ts'
 import { DAY_MS, HOUR_MS, toIso } from '../../kernel/time.ts'
 import type { SqlRow } from '../../ports/database.ts'
-import { principalOf } from '../access.ts'
+import { askedScope } from '../caller-scope.ts'
 import type { ApiContext } from '../context.ts'
 import { decodeCursor, encodeCursor, pageOf } from '../cursor.ts'
 import { HttpProblem } from '../problems.ts'
@@ -137,10 +137,13 @@ export function warehouseRoutes(app: FastifyInstance, { options }: ApiContext): 
       },
     },
     async (request) => {
-      const { tenantId } = principalOf(request)
-      const { merchant: merchantId, region } = request.query
+      const { merchant, region } = request.query
       const sinceMs = clock.nowMs() - DAY_MS
-      const rows = await warehousesOf(database, { tenantId, merchantId, region, sinceMs })
+      const rows = await warehousesOf(database, {
+        ...askedScope(request, merchant),
+        region,
+        sinceMs,
+      })
       return { items: rows.map(warehouseJson), next: null }
     },
   )
@@ -158,9 +161,8 @@ export function warehouseRoutes(app: FastifyInstance, { options }: ApiContext): 
       },
     },
     async (request) => {
-      const { tenantId } = principalOf(request)
-      const { merchant: merchantId, sku, attention, cursor, limit = DEFAULT_LIMIT } = request.query
-      const scope = { tenantId, merchantId, warehouseId: request.params.id }
+      const { merchant, sku, attention, cursor, limit = DEFAULT_LIMIT } = request.query
+      const scope = { ...askedScope(request, merchant), warehouseId: request.params.id }
       const rows = await stockOf(database, {
         ...scope,
         sku,
@@ -189,14 +191,16 @@ export function warehouseRoutes(app: FastifyInstance, { options }: ApiContext): 
       },
     },
     async (request) => {
-      const { tenantId } = principalOf(request)
       const asked = rangeOf(request.query)
       const toMs = asked.toMs ?? clock.nowMs() + 1
       const fromMs = asked.fromMs ?? Math.floor((toMs - DAY_MS) / HOUR_MS) * HOUR_MS
       if (toMs - fromMs > MAX_THROUGHPUT_SPAN_MS) {
         throw invalidParameter('from', 'the range may be 400 days long')
       }
-      const scope = { tenantId, merchantId: request.query.merchant, warehouseId: request.params.id }
+      const scope = {
+        ...askedScope(request, request.query.merchant),
+        warehouseId: request.params.id,
+      }
       const rows = await throughputOf(database, { ...scope, fromMs, toMs })
       if (rows.length === 0) await mustExist(scope)
       return { items: rows.map(throughputJson), next: null }
@@ -216,10 +220,9 @@ export function warehouseRoutes(app: FastifyInstance, { options }: ApiContext): 
       },
     },
     async (request) => {
-      const { tenantId } = principalOf(request)
-      const { merchant: merchantId, minutes = DEFAULT_TRAFFIC_MINUTES } = request.query
+      const { merchant, minutes = DEFAULT_TRAFFIC_MINUTES } = request.query
       const nowMs = clock.nowMs()
-      const scope = { tenantId, merchantId }
+      const scope = askedScope(request, merchant)
       const [totals, warehouses, traffic] = await Promise.all([
         shipmentTotals(database, scope),
         warehousesOf(database, { ...scope, sinceMs: nowMs - DAY_MS }),
