@@ -29,7 +29,8 @@ export type Access =
   | 'ingest'
   | 'administer'
 
-const GRANTS: Readonly<Record<Role, readonly Access[]>> = {
+/** What each role may do. */
+export const GRANTS: Readonly<Record<Role, readonly Access[]>> = {
   merchant: ['own', 'change-own'],
   viewer: ['own', 'read'],
   operator: ['own', 'change-own', 'read', 'operate', 'ingest'],

@@ -115,7 +115,31 @@ const screens: readonly Screen[] = [
   {
     name: 'a shipment',
     path: '/shipments/S-1',
-    ready: (page) => page.getByRole('cell', { name: 'Departed' }).waitFor(),
+    ready: async (page) => {
+      await page.getByRole('cell', { name: 'Departed' }).waitFor()
+      await page.getByRole('img', { name: /^Way of the shipment: Nairobi/ }).waitFor()
+      await page.getByText('No link holds').waitFor()
+    },
+  },
+  {
+    name: 'customers',
+    path: '/customers',
+    ready: (page) => page.getByRole('checkbox', { name: 'Out for delivery' }).waitFor(),
+  },
+  {
+    name: 'regions',
+    path: '/regions',
+    ready: (page) => page.getByRole('cell', { name: 'shipment-events' }).first().waitFor(),
+  },
+  {
+    name: 'tokens',
+    path: '/tokens',
+    ready: (page) => page.getByText('No token was made yet').waitFor(),
+  },
+  {
+    name: 'a new token',
+    path: '/tokens?new=1',
+    ready: (page) => page.getByRole('button', { name: 'Make the token' }).waitFor(),
   },
   {
     name: 'warehouses',
@@ -248,7 +272,14 @@ async function prepare(t: TestContext): Promise<string> {
   }
   await send(address, 'shipment-events', [
     { ...shipment, type: 'created', promisedAt: new Date(now + 86_400_000).toISOString() },
-    { ...shipment, type: 'departed', truckId: TRUCK, location: 'Nairobi', region: 'nairobi' },
+    {
+      ...{ ...shipment, type: 'departed', truckId: TRUCK, location: 'Nairobi', region: 'nairobi' },
+      ...{ lat: -1.29, lon: 36.82 },
+    },
+    {
+      ...{ ...shipment, type: 'arrived', timing: 'planned', location: 'Mombasa' },
+      ...{ milestoneAt: now + 36_000_000, lat: -4.04, lon: 39.66 },
+    },
   ])
   const place = { lat: -1.2864, lon: 36.8172 }
   await post(address, 'appointments', {

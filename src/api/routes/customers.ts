@@ -6,6 +6,7 @@ import {
   chooseMilestones,
   customerMessagesOf,
   type MilestoneChoice,
+  merchantChoices,
   milestonesOf,
 } from '../../domains/shipments/customer-messages.ts'
 import { MILESTONE_TYPES } from '../../domains/shipments/events.ts'
@@ -72,6 +73,7 @@ const choiceSchema = Type.Object({
   updatedAt: nullable(Type.String()),
   updatedBy: nullable(Type.String()),
 })
+const merchantSchema = Type.Composite([choiceSchema, Type.Object({ shipments: Type.Integer() })])
 const choiceBody = Type.Object(
   { milestones: Type.Array(oneOf(MILESTONE_TYPES), { maxItems: MILESTONE_TYPES.length }) },
   strict,
@@ -231,6 +233,26 @@ export function customerRoutes(app: FastifyInstance, { options, tracking }: ApiC
         subject: String(row.subject),
         status: String(row.status),
         reason: textOrNull(row.reason),
+      }))
+      return { items, next: null }
+    },
+  )
+
+  app.get(
+    '/merchants',
+    {
+      config: own,
+      schema: {
+        tags,
+        summary: 'Merchants with their shipments, and what their customers are written about',
+        response: { 200: listOf(merchantSchema) },
+      },
+    },
+    async (request) => {
+      const merchants = await merchantChoices(database, principalOf(request).tenantId)
+      const items = merchants.map(({ shipments, ...choice }) => ({
+        ...choiceJson(choice),
+        shipments,
       }))
       return { items, next: null }
     },

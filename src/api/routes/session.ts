@@ -3,7 +3,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply } from 'fastify'
 import { SECOND_MS } from '../../kernel/time.ts'
-import { type Principal, principalOf, SESSION_COOKIE, SESSION_MS } from '../access.ts'
+import { GRANTS, type Principal, principalOf, SESSION_COOKIE, SESSION_MS } from '../access.ts'
 import type { ApiContext } from '../context.ts'
 import { nullable } from '../schemas.ts'
 
@@ -18,6 +18,7 @@ const meSchema = Type.Object({
   ),
   signedIn: Type.Boolean({ description: 'False where nobody needs to sign in' }),
   authRequired: Type.Boolean(),
+  access: Type.Array(Type.String(), { description: 'What the role may do: own, read, operate, …' }),
 })
 const tokenSchema = Type.Object(
   { token: Type.String({ minLength: 1, maxLength: 1_000 }) },
@@ -39,6 +40,7 @@ export function sessionRoutes(app: FastifyInstance, { access, options }: ApiCont
     merchantId,
     signedIn,
     authRequired,
+    access: [...GRANTS[role]],
   })
 
   app.post<{ Body: Static<typeof tokenSchema> }>(

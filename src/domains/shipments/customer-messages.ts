@@ -9,6 +9,8 @@ export const CUSTOMER_CATEGORY = 'shipment-milestone'
 /** The workflow that a shipment asks for; the migration of customers names it too. */
 export const CUSTOMER_WORKFLOW = 'customer-milestone'
 export const MAX_MESSAGES_LISTED = 200
+/** Of more the ones with most shipments are listed. */
+export const MAX_MERCHANTS_LISTED = 1_000
 
 const NEWS: Readonly<Record<MilestoneType, string>> = {
   created: 'is announced',
@@ -72,6 +74,29 @@ export async function milestonesOf(
   return choiceOf(merchantId, row)
 }
 
+export interface MerchantChoice extends MilestoneChoice {
+  readonly shipments: number
+}
+
+/** Merchants that a shipment names, or that chose, the ones with most shipments first. */
+export async function merchantChoices(
+  database: Database,
+  tenantId: string,
+): Promise<readonly MerchantChoice[]> {
+  const rows = await database.query(
+    `SELECT merchant_id, coalesce(shipments, 0) AS shipments, milestones, updated_at, updated_by
+     FROM (SELECT tenant_id, merchant_id, sum(shipments) AS shipments FROM shipment_total
+       WHERE tenant_id = $1 GROUP BY tenant_id, merchant_id) AS known
+       FULL JOIN merchant_milestones USING (tenant_id, merchant_id)
+     WHERE tenant_id = $1 ORDER BY shipments DESC, merchant_id LIMIT ${MAX_MERCHANTS_LISTED}`,
+    [tenantId],
+  )
+  return rows.map((row) => ({
+    ...choiceOf(String(row.merchant_id), row),
+    shipments: Number(row.shipments),
+  }))
+}
+
 export async function chooseMilestones(
   database: Database,
   asked: {
@@ -98,7 +123,7 @@ function choiceOf(merchantId: string, row: SqlRow | undefined): MilestoneChoice 
     merchantId,
     milestones: MILESTONE_TYPES.filter((type) => chosen.includes(type)),
     updatedAt: row?.updated_at instanceof Date ? row.updated_at : null,
-    updatedBy: row === undefined ? null : String(row.updated_by),
+    updatedBy: typeof row?.updated_by === 'string' ? row.updated_by : null,
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { get } from './api/client.ts'
 import type { Page, Rule } from './api/types.ts'
+import { session } from './session.svelte.ts'
 
 class Rules {
   #byName: ReadonlyMap<string, Rule> = $state.raw(new Map())
@@ -17,7 +18,8 @@ class Rules {
   }
 
   async #ask(): Promise<void> {
-    if (this.#isAsked) return
+    // Rules are the operator's; a merchant is shown their names.
+    if (this.#isAsked || !session.may('read')) return
     this.#isAsked = true
     try {
       const { items } = await get<Page<Rule>>('/rules')

@@ -1,7 +1,7 @@
 // Who is looking: asked once at the start, and again after signing in or being turned away.
 
 import { ApiProblem, get, post, problemText, remove, whenUnauthorized } from './api/client.ts'
-import type { Me } from './api/types.ts'
+import type { Access, Me } from './api/types.ts'
 
 type SessionState =
   | { readonly kind: 'asking' }
@@ -20,6 +20,11 @@ class Session {
 
   get me(): Me | undefined {
     return this.state.kind === 'inside' ? this.state.me : undefined
+  }
+
+  /** Whether the server would let this caller do it. */
+  may(access: Access): boolean {
+    return this.me?.access.includes(access) === true
   }
 
   async ask(): Promise<void> {

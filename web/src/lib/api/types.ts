@@ -14,9 +14,15 @@ export interface Page<T> {
 export interface Me {
   readonly role: string
   readonly tenantId: string
+  /** Set for a merchant. */
+  readonly merchantId: string | null
   readonly signedIn: boolean
   readonly authRequired: boolean
+  readonly access: readonly Access[]
 }
+
+/** What a page or an action needs. */
+export type Access = 'own' | 'change-own' | 'read' | 'operate' | 'administer'
 
 export interface Position {
   readonly topic: string
@@ -638,6 +644,8 @@ export interface Milestone {
   readonly truckId: string | null
   readonly warehouseId: string | null
   readonly reason: string | null
+  readonly lat: number | null
+  readonly lon: number | null
   readonly recordedAt: Iso
 }
 
@@ -659,6 +667,77 @@ export interface ShipmentPage extends Shipment {
   readonly words: Readonly<Record<string, string>>
   readonly timeline: readonly Milestone[]
   readonly custody: readonly Custody[]
+}
+
+export interface TemperatureLeg {
+  readonly truckId: string
+  readonly from: Iso
+  readonly to: Iso | null
+  readonly report: Report | null
+}
+
+export interface TrackingLink {
+  readonly id: string
+  readonly createdAt: Iso
+  readonly createdBy: string
+  readonly expiresAt: Iso
+  readonly revokedAt: Iso | null
+}
+
+export interface NewTrackingLink {
+  readonly id: string
+  readonly token: string
+  readonly url: string
+  readonly expiresAt: Iso
+}
+
+export interface CustomerMessage {
+  readonly id: string
+  readonly createdAt: Iso
+  readonly kind: string
+  readonly address: string
+  readonly subject: string
+  readonly status: string
+  readonly reason: string | null
+}
+
+export interface MerchantChoice {
+  readonly merchantId: string
+  readonly shipments: number
+  readonly milestones: readonly string[]
+  readonly updatedAt: Iso | null
+  readonly updatedBy: string | null
+}
+
+export interface AccessToken {
+  readonly id: string
+  readonly role: string
+  readonly tenantId: string
+  readonly merchantId: string | null
+  readonly name: string
+  readonly createdAt: Iso
+  readonly createdBy: string
+  readonly expiresAt: Iso | null
+  readonly revokedAt: Iso | null
+}
+
+export interface RegionTraffic {
+  readonly topic: string
+  readonly events: number
+  readonly lateEvents: number
+  readonly latencyP50Ms: number | null
+  readonly latencyP95Ms: number | null
+  readonly lagS: number
+}
+
+export interface Region {
+  readonly region: string
+  readonly shipments: number
+  readonly late: number
+  readonly atRisk: number
+  readonly byStatus: Readonly<Record<string, number>>
+  readonly warehouses: number
+  readonly traffic: readonly RegionTraffic[]
 }
 
 export interface ShipmentTotals {
