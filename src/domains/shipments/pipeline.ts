@@ -9,7 +9,7 @@ import { factOf } from './facts.ts'
 import { journey, positionAfter } from './journey.ts'
 import { judgePromise } from './promise.ts'
 import { shipmentRules } from './rules.ts'
-import { type Shipment, shipmentAfter } from './shipment.ts'
+import { newShipment, type Shipment, tell } from './shipment.ts'
 import { type ShipmentRow, shipmentTable } from './shipment-table.ts'
 import { SHIPMENT_VIEW, shipmentDocument } from './views.ts'
 
@@ -34,11 +34,15 @@ export function shipmentsPipelineWith(rules: RuleSource): Pipeline<ShipmentEvent
     forgetAfterMs: FORGET_AFTER_MS,
     takesLateEvents: true,
     newState: () => ({ shipment: null, passedMs: null, dueMs: null, runs: [] }),
-    copyState: ({ runs, ...state }) => ({ ...state, runs: copyRuns(runs) }),
+    copyState: ({ shipment, runs, ...state }) => ({
+      ...state,
+      shipment: shipment === null ? null : { ...shipment },
+      runs: copyRuns(runs),
+    }),
     onEvent(state, event, context) {
-      const known = state.shipment
-      if (known !== null && known.merchantId !== event.merchantId) return
-      state.shipment = shipmentAfter(known, event, context.eventTimeMs)
+      state.shipment ??= newShipment(event)
+      if (state.shipment.merchantId !== event.merchantId) return
+      tell(state.shipment, event, context.eventTimeMs)
       judge(state, state.shipment, event, context)
     },
     onTimer() {

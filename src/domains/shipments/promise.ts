@@ -64,7 +64,7 @@ export function judgePromise(
 export function expectedDelivery(shipment: Shipment): Expectation | null {
   const { actual, estimateMs, estimateAtMs, planned } = shipment
   const newestMs = actual.at(-1) ?? Number.NEGATIVE_INFINITY
-  if (estimateMs !== null && (estimateAtMs ?? 0) >= newestMs) {
+  if (estimateMs !== null && estimateAtMs >= newestMs) {
     return { deliveryMs: estimateMs, basis: 'carrier' }
   }
   const plannedMs = planned.find(({ type }) => type === 'delivered')?.atMs

@@ -17,37 +17,40 @@ export interface PlannedMilestone {
   readonly saidAtMs: EpochMs
 }
 
+/** In place of a moment: nothing was told yet. Before all dates, so that anything that is told is newer. */
+export const NEVER_MS: EpochMs = -8_640_000_000_000_001
+
 /**
- * Plain data, never changed in place: copies of a state share it. Flat, since a million of them are kept, of
- * which each event asks for another: what is in one piece is found at once. A moment `…AtMs` is null
- * where what it is of was never told.
+ * Plain data, changed in place by the task that owns it; its lists are not, and copies share them. Flat, and its
+ * moments numbers from the beginning: a million of them are kept, each event asks for another, and what need not
+ * be found elsewhere or made anew costs nothing.
  */
 export interface Shipment {
   readonly shipmentId: string
   /** Of its first event; events that name another merchant are no news of this shipment. */
   readonly merchantId: string
   /** Time of the newest event. */
-  readonly recordedAtMs: EpochMs
-  readonly actual: Milestones
-  readonly planned: readonly PlannedMilestone[]
+  recordedAtMs: EpochMs
+  actual: Milestones
+  planned: readonly PlannedMilestone[]
   /** When the carrier says that it will be delivered, and when it said so. */
-  readonly estimateMs: EpochMs | null
-  readonly estimateAtMs: EpochMs | null
-  readonly statements: Statements
+  estimateMs: EpochMs | null
+  estimateAtMs: EpochMs
+  statements: Statements
   /** Where it is: of the newest milestone that told. */
-  readonly placeAtMs: EpochMs | null
-  readonly location: string | null
-  readonly lat: number | null
-  readonly lon: number | null
-  readonly regionAtMs: EpochMs | null
-  readonly region: string | null
+  placeAtMs: EpochMs
+  location: string | null
+  lat: number | null
+  lon: number | null
+  regionAtMs: EpochMs
+  region: string | null
   /** Who has it: a truck, a warehouse, both where it is loaded in one, or neither known. */
-  readonly holderAtMs: EpochMs | null
-  readonly truckId: string | null
-  readonly warehouseId: string | null
+  holderAtMs: EpochMs
+  truckId: string | null
+  warehouseId: string | null
   /** Why the newest milestone was; null where it gave no reason. */
-  readonly reasonAtMs: EpochMs | null
-  readonly reason: string | null
+  reasonAtMs: EpochMs
+  reason: string | null
 }
 
 const NO_MILESTONES: Milestones = []
@@ -66,72 +69,67 @@ export function milestoneMs(event: ShipmentEvent, atMs: EpochMs): EpochMs {
   return Math.min(saidMs, Math.max(atMs, 0))
 }
 
-/** The shipment after an event of its merchant. */
-export function shipmentAfter(
-  known: Shipment | null,
-  event: ShipmentEvent,
-  atMs: EpochMs,
-): Shipment {
-  const before = known ?? unknownShipment(event)
-  const saidAtMs = Math.min(event.recordedAtMs, atMs)
-  const milestoneAtMs = milestoneMs(event, atMs)
-  const estimates = event.timing === 'estimated' && event.type === 'delivered'
-  const estimated = estimates && isNewer(saidAtMs, before.estimateAtMs)
-  // Actual milestones alone say where it is.
-  const actual = event.timing === 'actual'
-  const placed = actual && tellsPlace(event) && isNewer(milestoneAtMs, before.placeAtMs)
-  const inRegion = actual && event.region !== null && isNewer(milestoneAtMs, before.regionAtMs)
-  const held = actual && tellsHolder(event) && isNewer(milestoneAtMs, before.holderAtMs)
-  const reasoned = actual && isNewer(milestoneAtMs, before.reasonAtMs)
-  return {
-    shipmentId: before.shipmentId,
-    merchantId: before.merchantId,
-    recordedAtMs: known === null ? saidAtMs : Math.max(before.recordedAtMs, saidAtMs),
-    actual: actualAfter(before.actual, event, atMs),
-    planned: plannedAfter(before.planned, event, saidAtMs),
-    estimateMs: estimated ? milestoneMs(event, saidAtMs) : before.estimateMs,
-    estimateAtMs: estimated ? saidAtMs : before.estimateAtMs,
-    statements: withStatement(before.statements, event, saidAtMs),
-    placeAtMs: placed ? milestoneAtMs : before.placeAtMs,
-    location: placed ? sharedText(event.location) : before.location,
-    lat: placed ? event.lat : before.lat,
-    lon: placed ? event.lon : before.lon,
-    regionAtMs: inRegion ? milestoneAtMs : before.regionAtMs,
-    region: inRegion ? sharedText(event.region) : before.region,
-    holderAtMs: held ? milestoneAtMs : before.holderAtMs,
-    truckId: held ? sharedText(event.truckId) : before.truckId,
-    warehouseId: held ? sharedText(event.warehouseId) : before.warehouseId,
-    reasonAtMs: reasoned ? milestoneAtMs : before.reasonAtMs,
-    reason: reasoned ? event.reason : before.reason,
-  }
-}
-
-function unknownShipment({ shipmentId, merchantId, recordedAtMs }: ShipmentEvent): Shipment {
+/** A shipment of which nothing is known but whose it is. */
+export function newShipment({ shipmentId, merchantId }: ShipmentEvent): Shipment {
   return {
     shipmentId,
     merchantId: sharedText(merchantId),
-    recordedAtMs,
+    recordedAtMs: NEVER_MS,
     actual: NO_MILESTONES,
     planned: NONE_PLANNED,
     estimateMs: null,
-    estimateAtMs: null,
+    estimateAtMs: NEVER_MS,
     statements: NO_STATEMENTS,
-    placeAtMs: null,
+    placeAtMs: NEVER_MS,
     location: null,
     lat: null,
     lon: null,
-    regionAtMs: null,
+    regionAtMs: NEVER_MS,
     region: null,
-    holderAtMs: null,
+    holderAtMs: NEVER_MS,
     truckId: null,
     warehouseId: null,
-    reasonAtMs: null,
+    reasonAtMs: NEVER_MS,
     reason: null,
   }
 }
 
-function isNewer(atMs: EpochMs, knownAtMs: EpochMs | null): boolean {
-  return knownAtMs === null || atMs >= knownAtMs
+/** Tells the shipment of an event of its merchant; `atMs` is the event's time as the engine believes it. */
+export function tell(shipment: Shipment, event: ShipmentEvent, atMs: EpochMs): void {
+  const saidAtMs = Math.min(event.recordedAtMs, atMs)
+  shipment.recordedAtMs = Math.max(shipment.recordedAtMs, saidAtMs)
+  shipment.actual = actualAfter(shipment.actual, event, atMs)
+  shipment.planned = plannedAfter(shipment.planned, event, saidAtMs)
+  shipment.statements = withStatement(shipment.statements, event, saidAtMs)
+  if (event.timing === 'actual') tellWhere(shipment, event, milestoneMs(event, atMs))
+  const estimates = event.timing === 'estimated' && event.type === 'delivered'
+  if (estimates && saidAtMs >= shipment.estimateAtMs) {
+    shipment.estimateMs = milestoneMs(event, saidAtMs)
+    shipment.estimateAtMs = saidAtMs
+  }
+}
+
+/** Actual milestones alone say where it is, each thing as the newest that speaks of it. */
+function tellWhere(shipment: Shipment, event: ShipmentEvent, atMs: EpochMs): void {
+  if (tellsPlace(event) && atMs >= shipment.placeAtMs) {
+    shipment.placeAtMs = atMs
+    shipment.location = sharedText(event.location)
+    shipment.lat = event.lat
+    shipment.lon = event.lon
+  }
+  if (event.region !== null && atMs >= shipment.regionAtMs) {
+    shipment.regionAtMs = atMs
+    shipment.region = sharedText(event.region)
+  }
+  if (tellsHolder(event) && atMs >= shipment.holderAtMs) {
+    shipment.holderAtMs = atMs
+    shipment.truckId = sharedText(event.truckId)
+    shipment.warehouseId = sharedText(event.warehouseId)
+  }
+  if (atMs >= shipment.reasonAtMs) {
+    shipment.reasonAtMs = atMs
+    shipment.reason = event.reason
+  }
 }
 
 function tellsPlace({ location, lat }: ShipmentEvent): boolean {
