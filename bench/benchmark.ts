@@ -18,6 +18,7 @@ import {
   ratesOfDoor,
   ratesOfEstimates,
   timesOfAnswers,
+  timesOfWorkflows,
   timeToRecover,
 } from './parts.ts'
 import { type BenchReport, type Figure, verdictOf } from './report.ts'
@@ -85,6 +86,7 @@ async function measureEmbedded(findings: Findings, part: Part): Promise<void> {
   await part('fleets', () => costOfFleets(findings))
   await part('vehicles', () => costOfJudging(findings))
   await part('arrivals', () => ratesOfEstimates(findings))
+  await part('workflows', () => timesOfWorkflows(findings))
   await part('answers', () => timesOfAnswers(findings))
   await part('rules', () => costOfRules(findings))
   await part('shipments', () => costOfShipments(findings))

@@ -24,6 +24,7 @@ import {
   WINDOW_QUESTIONS,
 } from './stored-answers.ts'
 import { vehicleCosts } from './vehicle-costs.ts'
+import { workflowRate } from './workflow-rate.ts'
 
 export interface Plan {
   readonly copies: number
@@ -69,6 +70,7 @@ const TRIED_RULE = {
 const TRUCKS = 10_000
 const FLEETS = [1_000, 10_000, 100_000] as const
 const ALERTS_PER_SECOND = 100
+const WORKFLOWS_PER_SECOND = 200
 const MIB = 1024 * 1024
 const MICROSECONDS = 1_000_000
 
@@ -413,6 +415,25 @@ export async function ratesOfEstimates({ plan, say, add }: Findings): Promise<vo
     value: rate.touchedPerChange,
     unit: '',
   })
+}
+
+/** Late arrivals told by mail: from the alert to the mail server's acceptance, at the rate that is asked for. */
+export async function timesOfWorkflows({ plan, folder, say, add }: Findings): Promise<void> {
+  say(`${WORKFLOWS_PER_SECOND} late arrivals a second`)
+  const order = { perSecond: WORKFLOWS_PER_SECOND, seconds: plan.alertSeconds }
+  const { perSecond, p50Ms, p99Ms, missing } = await workflowRate(join(folder, 'workflows'), order)
+  add({
+    id: 'workflows.rate',
+    label: `late arrivals told by mail, of ${WORKFLOWS_PER_SECOND}/s asked for`,
+    value: perSecond,
+    unit: '/s',
+    // What comes in at that rate goes out at it, but for the last mails' way.
+    goal: AT_LEAST(WORKFLOWS_PER_SECOND * 0.95),
+  })
+  add({ id: 'workflows.p50', label: '  alert to acceptance, p50', value: p50Ms, unit: 'ms' })
+  const p99 = { id: 'workflows.p99', label: '  p99', value: p99Ms, unit: 'ms' }
+  add({ ...p99, goal: AT_MOST(250) })
+  if (missing > 0) throw new Error(`${missing} mails did not come.`)
 }
 
 /** A day of sliding windows, and the sums of very many trips, asked for over HTTP. */

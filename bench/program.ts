@@ -39,9 +39,15 @@ export interface Program {
 export interface ProgramOptions {
   readonly dataDir: string
   readonly partitions?: number
+  /** Further settings, by their names in the environment. */
+  readonly settings?: Readonly<Record<string, string>>
 }
 
-export async function startProgram({ dataDir, partitions }: ProgramOptions): Promise<Program> {
+export async function startProgram({
+  dataDir,
+  partitions,
+  settings,
+}: ProgramOptions): Promise<Program> {
   mkdirSync(dataDir, { recursive: true })
   const child = spawn(
     process.execPath,
@@ -52,6 +58,7 @@ export async function startProgram({ dataDir, partitions }: ProgramOptions): Pro
         ...cleanEnvironment(),
         OUTRIDER_LOG_LEVEL: 'debug',
         ...(partitions === undefined ? {} : { OUTRIDER_PARTITIONS: String(partitions) }),
+        ...settings,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     },

@@ -1,11 +1,12 @@
 // What people do about alerts, done and noted in one statement, so that there is never one without the
 // other. What is done already is not done again; only what was said about it is kept.
 
+import { isUuid } from '../kernel/ids.ts'
 import type { Database } from '../ports/database.ts'
 import type { HandledAlert } from '../ports/views.ts'
 import type { AlertDocument } from './alert-json.ts'
 import type { AlertComment } from './alert-queries.ts'
-import { ALERT_COLUMNS, documentOf, handledAlert, isUuid, kindOf } from './alert-rows.ts'
+import { ALERT_COLUMNS, documentOf, handledAlert, kindOf } from './alert-rows.ts'
 import { isoOf } from './sql-values.ts'
 
 export const ACTIONS = [

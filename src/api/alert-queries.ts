@@ -1,5 +1,6 @@
 // Alerts in Postgres: the record of what the engine found, and what people did about it.
 
+import { isUuid } from '../kernel/ids.ts'
 import type { Handling } from '../ports/alert.ts'
 import type { Database } from '../ports/database.ts'
 import { Conditions } from '../ports/sql-conditions.ts'
@@ -11,7 +12,6 @@ import {
   documentOf,
   handledAlert,
   handlingOf,
-  isUuid,
   kindOf,
   positionOf,
 } from './alert-rows.ts'

@@ -17,13 +17,6 @@ export const ALERT_COLUMNS = `id, rule, rule_version, severity, entity_type, ent
   log_partition, log_offset, acknowledged_at, acknowledged_by, assignee, resolved_at, resolved_by,
   resolved_severity, false_alarm_at, false_alarm_by, silenced_by, inhibited_by, handling_revision`
 
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
-
-/** Anything else would be an error of the database instead of a thing that does not exist. */
-export function isUuid(id: string): boolean {
-  return UUID.test(id)
-}
-
 const STATUSES = ['pending', 'firing', 'resolved'] as const
 
 export function documentOf(row: SqlRow): AlertDocument {

@@ -1,8 +1,8 @@
 // Messages in Postgres, with what was tried.
 
+import { isUuid } from '../kernel/ids.ts'
 import type { Database, SqlRow } from '../ports/database.ts'
 import { Conditions } from '../ports/sql-conditions.ts'
-import { isUuid } from './alert-rows.ts'
 import { decodeCursor, encodeCursor, pageOf } from './cursor.ts'
 import { epochMsOf, isoOf, isoOrNull, textOrNull } from './sql-values.ts'
 import type { OpenRange } from './validation.ts'

@@ -1,8 +1,9 @@
 // Notifications in Postgres, as the routing left them.
 
+import { isUuid } from '../kernel/ids.ts'
 import type { Database, SqlRow } from '../ports/database.ts'
 import { Conditions } from '../ports/sql-conditions.ts'
-import { isUuid, labelsOf } from './alert-rows.ts'
+import { labelsOf } from './alert-rows.ts'
 import { decodeCursor, encodeCursor, pageOf } from './cursor.ts'
 import { epochMsOf, isoOf, textOrNull } from './sql-values.ts'
 import type { OpenRange } from './validation.ts'

@@ -15,12 +15,14 @@ import { createPublicTracking } from './public-tracking.ts'
 import { alertActionRoutes } from './routes/alert-actions.ts'
 import { alertRoutes } from './routes/alerts.ts'
 import { answerRoutes } from './routes/answers.ts'
-import { arrivalRoutes } from './routes/arrivals.ts'
+import { appointmentRoutes } from './routes/appointments.ts'
+import { arrivalFigureRoutes } from './routes/arrival-figures.ts'
 import { coldChainRoutes } from './routes/cold-chain.ts'
 import { customerRoutes } from './routes/customers.ts'
 import { fleetRoutes } from './routes/fleet.ts'
 import { fleetQuestionRoutes } from './routes/fleet-questions.ts'
 import { historyRoutes } from './routes/history.ts'
+import { journeyRoutes } from './routes/journeys.ts'
 import { liveRoutes } from './routes/live.ts'
 import { messageRoutes } from './routes/messages.ts'
 import { notificationRoutes } from './routes/notifications.ts'
@@ -123,7 +125,9 @@ function routesOf(context: ApiContext): FastifyPluginAsync {
     warehouseRoutes(api, context)
     fleetRoutes(api, context)
     fleetQuestionRoutes(api, context)
-    arrivalRoutes(api, context)
+    appointmentRoutes(api, context)
+    journeyRoutes(api, context)
+    arrivalFigureRoutes(api, context)
     historyRoutes(api, context)
     operationRoutes(api, context)
     ruleRoutes(api, context)

@@ -1,12 +1,13 @@
 // Silences in Postgres. Each change adds a revision and tells the routing in the same statement.
 
+import { isUuid } from '../kernel/ids.ts'
 import { type EpochMs, toIso } from '../kernel/time.ts'
 import type { Database, SqlRow } from '../ports/database.ts'
 import type { MatchOperator, SilenceMatcher } from '../ports/routing-store.ts'
 import { Conditions } from '../ports/sql-conditions.ts'
 import { compileMatcher, matchesAll } from '../rules/routing/matcher.ts'
 import type { AlertDocument } from './alert-json.ts'
-import { ALERT_COLUMNS, documentOf, isUuid } from './alert-rows.ts'
+import { ALERT_COLUMNS, documentOf } from './alert-rows.ts'
 import { decodeCursor, encodeCursor, pageOf } from './cursor.ts'
 import { epochMsOf, isoOf } from './sql-values.ts'
 

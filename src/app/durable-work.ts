@@ -11,6 +11,7 @@ import { createArrivalReader } from '../adapters/postgres/arrival-reader.ts'
 import { createPool, databaseOf } from '../adapters/postgres/database.ts'
 import { createMessageStore } from '../adapters/postgres/message-store.ts'
 import { createOutbox } from '../adapters/postgres/outbox-store.ts'
+import { joinBegin, prepareStatements } from '../adapters/postgres/prepared-statements.ts'
 import { newSecret } from '../adapters/random/system-random.ts'
 import { tokenHash } from '../api/access.ts'
 import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
@@ -31,8 +32,10 @@ import type { Settings } from './settings.ts'
 
 export const CHANNELS_FILE = 'channels.yaml'
 const RELOAD_MS: DurationMs = 2 * SECOND_MS
-/** For steps, the engine's own notes and its ear for signals. */
-const MAX_CONNECTIONS = 20
+/** For what steps do, which is permanent before anybody is told. */
+const MAX_CONNECTIONS = 4
+/** For the engine's own notes and its ear for signals. */
+const MAX_ENGINE_CONNECTIONS = 6
 
 /** Plain data, handed to the thread as it is. */
 export interface WorkThreadData {
@@ -59,7 +62,22 @@ export interface DurableWork {
 
 export async function openDurableWork(options: DurableWorkOptions): Promise<DurableWork> {
   const { settings, database, executorId, clock, logger } = options
-  const pool = createPool({ address: database, maxConnections: MAX_CONNECTIONS })
+  const pool = createPool({
+    address: database,
+    maxConnections: MAX_CONNECTIONS,
+    isPipelined: true,
+  })
+  // What the engine notes is permanent with the next thing a step commits, and before anything leaves: the server
+  // loses no commit without losing all later ones. A step whose note is lost is done again, as after any crash.
+  const enginePool = createPool({
+    address: database,
+    maxConnections: MAX_ENGINE_CONNECTIONS,
+    isRepeatable: true,
+    isPipelined: true,
+  })
+  prepareStatements(pool)
+  prepareStatements(enginePool)
+  joinBegin(enginePool)
   const outbox = createOutbox(pool)
   const channels = new ChannelFile(channelFile(join(settings.dataDir, CHANNELS_FILE)), logger)
   await channels.reload()
@@ -76,7 +94,7 @@ export async function openDurableWork(options: DurableWorkOptions): Promise<Dura
     policies: RETRY_POLICIES,
   }
   const engine = await startDbosEngine({
-    pool,
+    pool: enginePool,
     executorId,
     clock,
     logger,
@@ -109,6 +127,7 @@ export async function openDurableWork(options: DurableWorkOptions): Promise<Dura
       await work.stop()
       await engine.stop()
       await transport.close()
+      await enginePool.end()
       await pool.end()
     },
   }

@@ -20,3 +20,10 @@ export function derivedId(...parts: readonly (string | number)[]): string {
   const hex = hash.toString('hex', 0, 16)
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`
 }
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i
+
+/** Anything else would be an error of the database instead of a thing that does not exist. */
+export function isUuid(id: string): boolean {
+  return UUID.test(id)
+}

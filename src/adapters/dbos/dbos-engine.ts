@@ -24,9 +24,9 @@ export const WORKFLOW_SCHEMA = 'dbos'
 const WORKFLOW_VERSION = '1'
 /** DBOS wants an address also where it is given a pool, and then does not use it. */
 const UNUSED_URL = 'postgresql://unused@localhost/unused'
-/** A step whose work may succeed later is tried so often, 0.5 s apart at first and twice as long each time. */
+/** A step whose work may succeed later is tried so often, so far apart at first and twice as long each time. */
 const STEP_TRIES = 10
-const FIRST_STEP_PAUSE_S = 0.5
+const FIRST_STEP_PAUSE_MS: DurationMs = 500
 /** Signals arrive by notification; this is for one that got lost. */
 const SIGNAL_LOOK_MS: DurationMs = MINUTE_MS
 const END_RETRY_MS: DurationMs = SECOND_MS
@@ -154,15 +154,7 @@ function contextOf(
   return {
     id,
     tenantId,
-    step: (name, work) =>
-      DBOS.runStep(() => (stopping.aborted ? forever() : work()), {
-        name,
-        retriesAllowed: true,
-        maxAttempts: STEP_TRIES,
-        intervalSeconds: FIRST_STEP_PAUSE_S,
-        backoffRate: 2,
-        shouldRetry: isRetryable,
-      }),
+    step: (name, work) => DBOS.runStep(() => withTries(work, clock, stopping), { name }),
     nowMs: () => DBOS.now(),
     sleepUntil: (atMs) => DBOS.sleepms(Math.max(0, atMs - clock.nowMs())),
     async receive(topic, untilMs) {
@@ -171,6 +163,23 @@ function contextOf(
         pollingIntervalMs: SIGNAL_LOOK_MS,
       })
     },
+  }
+}
+
+/** DBOS repeats a step as well, at the price of one more question to the database for every step. */
+async function withTries<T>(
+  work: () => Promise<T>,
+  clock: Clock,
+  stopping: AbortSignal,
+): Promise<T> {
+  for (let tried = 1; ; tried++) {
+    if (stopping.aborted) return forever()
+    try {
+      return await work()
+    } catch (error) {
+      if (!isRetryable(error) || tried === STEP_TRIES) throw error
+      await clock.sleep(FIRST_STEP_PAUSE_MS * 2 ** (tried - 1), stopping)
+    }
   }
 }
 
@@ -206,12 +215,8 @@ function forever(): Promise<never> {
   return new Promise(() => undefined)
 }
 
-const FAILED_FOR_GOOD = 'DBOSMaxStepRetriesError'
-
 function isTakenAway(error: unknown): boolean {
-  if (!(error instanceof Error)) return false
-  const name = error.constructor.name
-  return name.startsWith('DBOS') && name !== FAILED_FOR_GOOD
+  return error instanceof Error && error.constructor.name.startsWith('DBOS')
 }
 
 function messageOf(error: unknown): string {

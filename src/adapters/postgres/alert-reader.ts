@@ -1,6 +1,7 @@
 // Alerts and notifications for workflows, as they are now.
 
 import type pg from 'pg'
+import { isUuid } from '../../kernel/ids.ts'
 import type { AlertFacts, AlertReader, NotificationFacts } from '../../ports/alert-reader.ts'
 import type { NotificationKind } from '../../ports/routing-store.ts'
 import { queryOf } from './database.ts'
@@ -16,13 +17,10 @@ export function createAlertReader(pool: pg.Pool): AlertReader {
   const query = queryOf(pool)
   return {
     async alert(id) {
+      if (!isUuid(id)) return undefined
       const {
         rows: [row],
-      } = await query(
-        'Cannot read an alert',
-        `SELECT ${COLUMNS} FROM alert a WHERE id::text = $1`,
-        [id],
-      )
+      } = await query('Cannot read an alert', `SELECT ${COLUMNS} FROM alert a WHERE id = $1`, [id])
       return row === undefined ? undefined : alertOf(row)
     },
     async notification(id, limit) {
@@ -42,12 +40,13 @@ export function createAlertReader(pool: pg.Pool): AlertReader {
       return notificationOf(row, alerts.map(alertOf))
     },
     async acknowledge(alertId, author) {
+      if (!isUuid(alertId)) return
       await query(
         'Cannot acknowledge an alert',
         `WITH handled AS (
            UPDATE alert SET acknowledged_at = now(), acknowledged_by = $2, handled_at = now(),
              handling_revision = handling_revision + 1
-           WHERE id::text = $1 AND acknowledged_at IS NULL RETURNING id
+           WHERE id = $1 AND acknowledged_at IS NULL RETURNING id
          ), told AS (
            INSERT INTO alert_change (alert_id, untold) SELECT id, true FROM handled
          )
@@ -56,10 +55,11 @@ export function createAlertReader(pool: pg.Pool): AlertReader {
       )
     },
     async comment(alertId, { id, author, text }) {
+      if (!isUuid(alertId)) return
       await query(
         'Cannot write on the timeline of an alert',
         `INSERT INTO alert_comment (alert_id, author, text, cause_id)
-         SELECT id, $2, $3, $4::uuid FROM alert WHERE id::text = $1 ON CONFLICT (cause_id) DO NOTHING`,
+         SELECT id, $2, $3, $4::uuid FROM alert WHERE id = $1 ON CONFLICT (cause_id) DO NOTHING`,
         [alertId, storable(author), storable(text), id],
       )
     },

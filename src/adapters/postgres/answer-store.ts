@@ -10,8 +10,10 @@ const KEY_BYTES = 32
 const PURPOSE = 'answer-links'
 
 export function createAnswerStore(pool: Pick<pg.Pool, 'query'>): AnswerStore {
+  let known: Buffer | null = null
   return {
     async signingKey() {
+      if (known !== null) return known
       try {
         // The first one to come makes it; everybody reads it.
         await pool.query(
@@ -22,7 +24,9 @@ export function createAnswerStore(pool: Pick<pg.Pool, 'query'>): AnswerStore {
           'SELECT key FROM signing_key WHERE purpose = $1',
           [PURPOSE],
         )
-        return rows[0]?.key ?? Buffer.alloc(0)
+        if (rows[0] === undefined) throw new Error('It was not there after it was written.')
+        known = rows[0].key
+        return known
       } catch (cause) {
         throw databaseError('Cannot read the key of answer links', cause)
       }

@@ -9,7 +9,7 @@ export function createArrivalReader(pool: pg.Pool): ArrivalReader {
     async arrival(tenantId, journeyId) {
       const { rows } = await pool
         .query<Readonly<Record<string, unknown>>>(
-          `SELECT journey.*, title, place, appointment.starts_at, organizer_email, online_url, eta_p50, eta_p90,
+          `SELECT tenant_id, journey_id, journey.appointment_id, traveler_email, traveler_name, title, place, appointment.starts_at, organizer_email, online_url, eta_p50, eta_p90,
              joined_online_at IS NOT NULL OR arrived_at IS NOT NULL OR status = 'canceled' AS over
            FROM journey JOIN appointment USING (tenant_id, appointment_id)
              LEFT JOIN arrival USING (tenant_id, journey_id)

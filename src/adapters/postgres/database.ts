@@ -27,6 +27,13 @@ export interface ConnectOptions {
    * end a statement. Nothing: wait as long as the connection lasts.
    */
   readonly answerTimeoutMs?: DurationMs
+  /**
+   * A commit does not wait for the disk: a crash of the server may take the last ones with it, but never one and
+   * not those after it. For what may be done again.
+   */
+  readonly isRepeatable?: boolean
+  /** What is asked of one connection goes out at once, without waiting for earlier answers. No cursors, no COPY. */
+  readonly isPipelined?: boolean
 }
 
 export function createPool(options: ConnectOptions): pg.Pool {
@@ -36,9 +43,10 @@ export function createPool(options: ConnectOptions): pg.Pool {
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: options.statementTimeoutMs ?? STATEMENT_TIMEOUT_MS,
     ...(options.answerTimeoutMs === undefined ? {} : { query_timeout: options.answerTimeoutMs }),
+    ...(options.isPipelined === true ? { pipeline: true } : {}),
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
-    options: '-c timezone=UTC',
+    options: `-c timezone=UTC${options.isRepeatable === true ? ' -c synchronous_commit=off' : ''}`,
     application_name: 'outrider',
   })
   // An idle connection that the server closes is no failure: the next query opens another.

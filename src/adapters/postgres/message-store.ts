@@ -39,7 +39,9 @@ export function createMessageStore(pool: pg.Pool): MessageStore {
         rows: [row],
       } = await query(
         'Cannot read a message',
-        "SELECT * FROM message WHERE id = $1 AND status IN ('queued', 'held', 'retrying')",
+        `SELECT id, kind, channel, address, severity, category, template, content, entity_type, entity_id, alert_id,
+           created_at
+         FROM message WHERE id = $1 AND status IN ('queued', 'held', 'retrying')`,
         [id],
       )
       return row === undefined ? undefined : outgoingOf(row)
@@ -114,15 +116,16 @@ async function place(
   })
   let failed = true
   try {
-    await client.query('BEGIN')
+    // What needs no answer is not waited for before the next goes out; all are, at the end.
+    const sent: Promise<unknown>[] = [client.query('BEGIN')]
     const placed: PlacedMessage[] = []
     // In one order everywhere, so that two of these never wait for each other.
     for (const draft of [...drafts].sort(byAddress)) {
-      const one = await placeOne(client, draft, decide)
-      if (asks && one.status === 'queued') await askForDelivery(client, draft, null)
+      const one = await placeOne(client, draft, decide, sent)
+      if (asks && one.status === 'queued') sent.push(askForDelivery(client, draft, null))
       placed.push(one)
     }
-    await client.query('COMMIT')
+    await Promise.all([...sent, client.query('COMMIT')])
     failed = false
     return placed
   } catch (cause) {
@@ -142,35 +145,42 @@ async function placeOne(
   client: pg.PoolClient,
   draft: MessageDraft,
   decide: (draft: MessageDraft, gate: unknown) => Placement,
+  sent: Promise<unknown>[],
 ): Promise<PlacedMessage> {
   const key = [draft.tenantId, draft.kind, storable(draft.address)]
   // Made where it is not there yet, and locked either way.
-  const gate = await client.query<{ state: unknown; known: MessageStatus | null }>(
+  const asked = client.query<{ state: unknown; known: MessageStatus | null }>(
     `INSERT INTO message_gate (tenant_id, kind, address, state) VALUES ($1, $2, $3, 'null')
      ON CONFLICT (tenant_id, kind, address) DO UPDATE SET state = message_gate.state
      RETURNING state, (SELECT status FROM message WHERE id = $4) AS known`,
     [...key, draft.id],
   )
+  sent.push(asked)
+  const [gate] = await Promise.all([asked, ...sent])
   const row = gate.rows[0]
   if (row !== undefined && row.known !== null) return { id: draft.id, status: row.known }
   const placement = decide(draft, row?.state ?? null)
   if (placement.gate !== null) {
-    await client.query(
-      'UPDATE message_gate SET state = $4::jsonb WHERE tenant_id = $1 AND kind = $2 AND address = $3',
-      [...key, storableJson(placement.gate)],
+    sent.push(
+      client.query(
+        'UPDATE message_gate SET state = $4::jsonb WHERE tenant_id = $1 AND kind = $2 AND address = $3',
+        [...key, storableJson(placement.gate)],
+      ),
     )
   }
   const { group } = placement
   if (group?.opens === true) {
-    await insert(client, group.message, { status: 'held', dueMs: group.dueMs })
-    await askForDelivery(client, group.message, group.dueMs)
+    sent.push(insert(client, group.message, { status: 'held', dueMs: group.dueMs }))
+    sent.push(askForDelivery(client, group.message, group.dueMs))
   }
-  await insert(client, draft, {
-    status: placement.status,
-    reason: placement.reason,
-    groupId: group?.message.id ?? null,
-    dueMs: group?.dueMs ?? null,
-  })
+  sent.push(
+    insert(client, draft, {
+      status: placement.status,
+      reason: placement.reason,
+      groupId: group?.message.id ?? null,
+      dueMs: group?.dueMs ?? null,
+    }),
+  )
   return { id: draft.id, status: placement.status }
 }
 

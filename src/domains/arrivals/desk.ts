@@ -246,17 +246,18 @@ async function insertDecision(
 ): Promise<Refusal | null> {
   const decidedAt = new Date(input.decidedAtMs)
   const [journey] = await database.query(
-    `UPDATE journey SET
-       decision = CASE WHEN decided_at IS NULL OR decided_at <= $4 THEN $3 ELSE decision END,
-       decided_at = greatest(decided_at, $4)
-     WHERE tenant_id = $1 AND journey_id = $2 RETURNING 1 AS found`,
-    [tenantId, input.journeyId, input.decision, decidedAt],
-  )
-  if (journey === undefined) return 'unknown-journey'
-  await database.query(
-    `INSERT INTO journey_decision (tenant_id, journey_id, decision_id, decision, decided_at,
-       alert_id, workflow_id, detail)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING`,
+    `WITH decided AS (
+       UPDATE journey SET
+         decision = CASE WHEN decided_at IS NULL OR decided_at <= $5 THEN $4 ELSE decision END,
+         decided_at = greatest(decided_at, $5)
+       WHERE tenant_id = $1 AND journey_id = $2 RETURNING tenant_id, journey_id
+     ), kept AS (
+       INSERT INTO journey_decision (tenant_id, journey_id, decision_id, decision, decided_at,
+         alert_id, workflow_id, detail)
+       SELECT tenant_id, journey_id, $3, $4, $5, $6, $7, $8 FROM decided
+       ON CONFLICT DO NOTHING
+     )
+     SELECT 1 AS found FROM decided`,
     [
       tenantId,
       input.journeyId,
@@ -268,7 +269,7 @@ async function insertDecision(
       input.detail ?? null,
     ],
   )
-  return null
+  return journey === undefined ? 'unknown-journey' : null
 }
 
 async function plansOf(

@@ -13,6 +13,7 @@ const documents: readonly RuleDocument[] = [
     description: 'The temperature passed a limit of the goods profile.',
     when: 'derived.breached',
     resolveWhen: 'derived.recovered',
+    labels: { ...common.labels, workflow: 'excursion' },
     severity: {
       default: 'major',
       critical: 'derived.severity == "critical"',

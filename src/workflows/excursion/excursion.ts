@@ -1,9 +1,17 @@
 // What is done about goods that are too warm or too cold: the driver is told at once, the dispatchers where nobody
-// took notice, quality in the end. It stops as soon as somebody acknowledges, or it is over.
+// took notice, quality in the end. It stops as soon as somebody acknowledges, or it is over; who was told stands on
+// the alert's timeline.
 
 import { PlatformError } from '../../kernel/errors.ts'
 import { derivedId } from '../../kernel/ids.ts'
-import { type DurationMs, type EpochMs, MINUTE_MS, toIso } from '../../kernel/time.ts'
+import {
+  type DurationMs,
+  type EpochMs,
+  HOUR_MS,
+  MINUTE_MS,
+  parseDuration,
+  toIso,
+} from '../../kernel/time.ts'
 import type { AlertFacts, AlertReader } from '../../ports/alert-reader.ts'
 import type { MessageTemplate } from '../../ports/message.ts'
 import type { WorkflowContext, WorkflowDefinition } from '../../ports/workflow-engine.ts'
@@ -59,14 +67,38 @@ export const excursionTemplates = {
 } as const satisfies Readonly<Record<string, MessageTemplate>>
 
 /** Who is told, by which channel, and how long somebody then has to take notice. */
-const STAGES: readonly {
+interface Stage {
   readonly channel: string
+  /** The channel `driver:KDA-101` goes before `driver` for the truck KDA-101. */
+  readonly isOfEntity: boolean
   readonly template: MessageTemplate
   readonly patienceMs: DurationMs
-}[] = [
-  { channel: 'driver', template: excursionTemplates.driver, patienceMs: 10 * MINUTE_MS },
-  { channel: 'dispatch', template: excursionTemplates.dispatcher, patienceMs: 20 * MINUTE_MS },
-  { channel: 'quality', template: excursionTemplates.quality, patienceMs: 0 },
+  /** A label of the rule that says another patience, as in `10m`. */
+  readonly patienceLabel: string
+}
+
+const STAGES: readonly Stage[] = [
+  {
+    channel: 'driver',
+    isOfEntity: true,
+    template: excursionTemplates.driver,
+    patienceMs: 10 * MINUTE_MS,
+    patienceLabel: 'driverWait',
+  },
+  {
+    channel: 'dispatch',
+    isOfEntity: false,
+    template: excursionTemplates.dispatcher,
+    patienceMs: 20 * MINUTE_MS,
+    patienceLabel: 'dispatchWait',
+  },
+  {
+    channel: 'quality',
+    isOfEntity: false,
+    template: excursionTemplates.quality,
+    patienceMs: 4 * HOUR_MS,
+    patienceLabel: 'qualityWait',
+  },
 ]
 
 export interface ExcursionOptions extends Placing, Delivering {
@@ -85,34 +117,44 @@ export function excursionWorkflow(options: ExcursionOptions): WorkflowDefinition
       }
       for (const stage of STAGES) {
         const alert = await context.step('look at the alert', async () =>
-          looked(await options.alerts.alert(alertId)),
+          looked(await options.alerts.alert(alertId), options.nowMs()),
         )
         if (alert === null) return { outcome: 'unknown-alert', failed: true }
         if (alert.ended !== null) return { outcome: alert.ended }
         await tellStage(context, stage, alert, alertId, options)
-        if (stage.patienceMs === 0) break
-        const nowMs = await context.nowMs()
-        const noticed = await heard(context, nowMs + stage.patienceMs)
+        const noticed = await heard(context, alert.atMs + patienceOf(stage, alert))
         if (noticed !== null) return { outcome: noticed }
       }
-      return { outcome: 'escalated' }
+      await note(
+        context,
+        alertId,
+        'timed-out',
+        'Nobody took notice, though all were told.',
+        options,
+      )
+      return { outcome: 'timed-out', failed: true }
     },
   }
 }
 
 type Looked = {
+  /** When it was looked at. */
+  readonly atMs: number
   readonly ended: string | null
   readonly entityType: string
   readonly entityId: string
   readonly summary: string
   readonly severity: string
   readonly startsAt: string
+  readonly labels: Readonly<Record<string, string>>
 }
 
-function looked(alert: AlertFacts | undefined): Looked | null {
+function looked(alert: AlertFacts | undefined, atMs: EpochMs): Looked | null {
   if (alert === undefined) return null
-  const { entityType, entityId, summary, severity, startsAtMs } = alert
+  const { entityType, entityId, summary, severity, startsAtMs, labels } = alert
   return {
+    atMs,
+    labels,
     ended: endOf(alert),
     entityType,
     entityId,
@@ -128,9 +170,14 @@ function endOf({ status, acknowledgedBy, isQuiet }: AlertFacts): string | null {
   return isQuiet ? 'silenced' : null
 }
 
+function patienceOf({ patienceMs, patienceLabel }: Stage, { labels }: Looked): DurationMs {
+  const said = labels[patienceLabel]
+  return (said === undefined ? undefined : parseDuration(said)) ?? patienceMs
+}
+
 async function tellStage(
   context: WorkflowContext,
-  { channel, template }: (typeof STAGES)[number],
+  { channel, isOfEntity, template }: Stage,
   { entityType, entityId, summary, severity, startsAt }: Looked,
   alertId: string,
   options: ExcursionOptions,
@@ -146,7 +193,7 @@ async function tellStage(
       category: CATEGORY,
       severity: severity === 'critical' ? 'critical' : 'major',
       about: { entityType, entityId, alertId },
-      to: [{ channel }],
+      to: [isOfEntity ? { channel: `${channel}:${entityId}`, instead: channel } : { channel }],
       values: {
         entityId,
         summary,
@@ -157,6 +204,22 @@ async function tellStage(
     },
     options,
   )
+  await note(context, alertId, channel, `Told by the channel “${channel}”.`, options)
+}
+
+/** On the alert's timeline, once. */
+async function note(
+  context: WorkflowContext,
+  alertId: string,
+  what: string,
+  text: string,
+  { alerts }: ExcursionOptions,
+): Promise<void> {
+  const id = derivedId('excursion', context.id, what)
+  await context.step(`note: ${what}`, async () => {
+    await alerts.comment(alertId, { id, author: 'outrider', text })
+    return text
+  })
 }
 
 /** What the alert's end or acknowledgement makes of the workflow; null once it is `untilMs`. */

@@ -42,6 +42,8 @@ export interface LateArrivalOptions extends Placing, Delivering {
 /** What was looked up, as the steps keep it. */
 type Looked = {
   readonly state: 'late' | 'unknown' | 'not-needed'
+  /** When it was looked up. */
+  readonly atMs: number
   readonly journeyId: string
   readonly appointmentId: string
   readonly title: string
@@ -89,15 +91,14 @@ class LateArrival {
   }
 
   async sendLink(): Promise<WorkflowOutcome> {
-    const { startsAtMs, traveler, travelerEmail, organizerEmail } = this.#journey
-    const nowMs = await this.#context.nowMs()
+    const { startsAtMs, traveler, travelerEmail, organizerEmail, atMs: nowMs } = this.#journey
     const endMs = Math.max(startsAtMs + ANSWER_AFTER_START_MS, nowMs)
-    const links = await this.#ask('join', travelerEmail, endMs, null)
-    await this.#tell(travelerEmail, templates.joinOnline, links)
+    const links = () => this.#ask('join', travelerEmail, endMs, null)
+    await this.#tell(travelerEmail, templates.joinOnline, {}, links)
     await this.#decide('link-sent', `The link was sent to ${travelerEmail}.`)
     let answer = await this.#answer(Math.max(nowMs, startsAtMs - JOIN_REMINDER_MS))
     if (answer === null && startsAtMs > nowMs) {
-      await this.#tell(travelerEmail, templates.joinReminder, links)
+      await this.#tell(travelerEmail, templates.joinReminder, {}, links)
       answer = await this.#answer(endMs)
     }
     if (answer?.kind === 'over') return { outcome: 'on-time-again' }
@@ -112,16 +113,15 @@ class LateArrival {
   }
 
   async askOrganizer(): Promise<WorkflowOutcome> {
-    const { startsAtMs, etaMs, organizerEmail } = this.#journey
-    const nowMs = await this.#context.nowMs()
-    const times = askTimes({ nowMs, startsAtMs, etaMs })
-    const links = await this.#ask('reschedule', organizerEmail, times.endMs, times.proposedMs)
-    const values = { ...links, proposedAt: toIso(times.proposedMs) }
-    await this.#tell(organizerEmail, templates.reschedule, values)
+    const { startsAtMs, etaMs, organizerEmail, atMs } = this.#journey
+    const times = askTimes({ nowMs: atMs, startsAtMs, etaMs })
+    const links = () => this.#ask('reschedule', organizerEmail, times.endMs, times.proposedMs)
+    const values = { proposedAt: toIso(times.proposedMs) }
+    await this.#tell(organizerEmail, templates.reschedule, values, links)
     await this.#decide('reschedule-asked', `${organizerEmail} was asked to move it.`)
     let answer = await this.#answer(times.remindMs)
     if (answer === null) {
-      await this.#tell(organizerEmail, templates.rescheduleReminder, values)
+      await this.#tell(organizerEmail, templates.rescheduleReminder, values, links)
       answer = await this.#answer(times.escalateMs)
     }
     if (answer === null) {
@@ -158,7 +158,7 @@ class LateArrival {
     return { outcome: 'rescheduled', detail: { startsAt: newStartsAt } }
   }
 
-  /** Values for templates: the address of each answer. */
+  /** Values for templates: the address of each answer. Asked again, they are the same. */
   async #ask(
     kind: 'reschedule' | 'join',
     asked: string,
@@ -171,37 +171,36 @@ class LateArrival {
     const requestId = derivedId('answer', id, kind)
     const actions: readonly AnswerAction[] =
       kind === 'join' ? ['join'] : ['accept', 'decline', 'propose']
-    return this.#context.step('make the links', async () => {
-      await answers.ask({
-        id: requestId,
-        tenantId,
-        workflowId: id,
-        kind,
-        asked,
-        expiresAtMs,
-        document: {
-          title,
-          place,
-          traveler,
-          onlineUrl,
-          startsAt: toIso(startsAtMs),
-          etaAt: etaMs === null ? null : toIso(etaMs),
-          proposedAt: proposedMs === null ? null : toIso(proposedMs),
-        },
-      })
-      const key = await answers.signingKey()
-      const urls = actions.map((action): [string, string] => {
-        const token = signAnswerLink({ requestId, action, expiresAtMs }, key)
-        return [`${action}Url`, `${publicUrl ?? ''}/answer/${token}`]
-      })
-      return Object.fromEntries(urls)
+    await answers.ask({
+      id: requestId,
+      tenantId,
+      workflowId: id,
+      kind,
+      asked,
+      expiresAtMs,
+      document: {
+        title,
+        place,
+        traveler,
+        onlineUrl,
+        startsAt: toIso(startsAtMs),
+        etaAt: etaMs === null ? null : toIso(etaMs),
+        proposedAt: proposedMs === null ? null : toIso(proposedMs),
+      },
     })
+    const key = await answers.signingKey()
+    const urls = actions.map((action): [string, string] => {
+      const token = signAnswerLink({ requestId, action, expiresAtMs }, key)
+      return [`${action}Url`, `${publicUrl ?? ''}/answer/${token}`]
+    })
+    return Object.fromEntries(urls)
   }
 
   async #tell(
     to: string | { readonly channel: string },
     template: MessageTemplate,
     values: Readonly<Record<string, string>>,
+    prepare?: () => Promise<Readonly<Record<string, string>>>,
   ): Promise<void> {
     const { journeyId, title, place, traveler, startsAtMs, etaMs, onlineUrl } = this.#journey
     await tell(
@@ -227,6 +226,7 @@ class LateArrival {
         },
       },
       this.#options,
+      prepare,
     )
   }
 
@@ -307,13 +307,14 @@ function answerOf(signal: Kept): Answered | { readonly kind: 'over' } | undefine
 async function lookUp(
   { tenantId }: WorkflowContext,
   { alertId, journeyId }: { readonly alertId: string; readonly journeyId: string },
-  { alerts, arrivals }: LateArrivalOptions,
+  { alerts, arrivals, nowMs }: LateArrivalOptions,
 ): Promise<Looked> {
   const [alert, arrival] = await Promise.all([
     alerts.alert(alertId),
     arrivals.arrival(tenantId, journeyId),
   ])
   const facts = {
+    atMs: nowMs(),
     journeyId,
     appointmentId: arrival?.appointmentId ?? '',
     title: arrival?.title ?? '',

@@ -54,28 +54,25 @@ export async function deliver(
   }
 }
 
-/** One attempt; where it has to be repeated a workflow of its own does so, and the caller goes on. */
-export async function deliverOrHandOn(
-  context: WorkflowContext,
+/** One attempt, within a step; where it has to be repeated a workflow of its own does so, and the caller goes on. */
+export async function attemptOrHandOn(
   messageId: string,
   delivering: Delivering,
-): Promise<WorkflowOutcome> {
-  const { status } = await context.step('attempt 1', async () => {
-    const attempted = await attempt(messageId, 1, delivering)
-    if (attempted.status === 'retrying') {
-      await delivering.store.handOn(messageId, derivedId('deliver', messageId), attempted.dueMs)
-    }
-    return attempted
-  })
-  return { outcome: status }
+): Promise<Attempted['status']> {
+  const { status, dueMs } = await attempt(messageId, 1, delivering)
+  if (status === 'retrying') {
+    await delivering.store.handOn(messageId, derivedId('deliver', messageId), dueMs)
+  }
+  return status
 }
 
-type Attempted = {
+export type Attempted = {
   readonly status: 'retrying' | 'sent' | 'kept' | 'dead' | 'not-needed'
   readonly dueMs: number
 }
 
-async function attempt(
+/** Within a step: what was sent already is not sent again. */
+export async function attempt(
   messageId: string,
   number: number,
   { store, transport, clock, publicUrl, policies }: Delivering,

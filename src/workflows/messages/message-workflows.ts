@@ -12,7 +12,7 @@ import type {
   WorkflowDefinition,
   WorkflowOutcome,
 } from '../../ports/workflow-engine.ts'
-import { type Delivering, deliver, deliverOrHandOn } from './delivery.ts'
+import { attempt, attemptOrHandOn, type Delivering, deliver } from './delivery.ts'
 import { type Placing, placeMessages, type Wanted } from './place-message.ts'
 import { ALERTS_NAMED, ALERTS_TEMPLATE, numberedValues } from './templates.ts'
 
@@ -31,22 +31,19 @@ export function messageWorkflows(options: MessageWorkflowOptions): readonly Work
       async run(context, input) {
         const request = requestOf(input)
         const wanted = wantedOf(context, request, options.templates)
-        const placed = await context.step('place', async () =>
-          kept(await placeMessages(wanted, options)),
-        )
-        return finish(context, placed, options)
+        return carryOut(context, async () => wanted, options)
       },
     },
     {
       name: NOTIFICATION_WORKFLOW,
       async run(context, input) {
         const id = textOf(input, 'notificationId')
-        const placed = await context.step('place', async () => {
+        const wanted = async (): Promise<Wanted> => {
           const facts = await options.alerts.notification(id, ALERTS_NAMED)
           if (facts === undefined) throw unknown('notification', id)
-          return kept(await placeMessages(alertsTold(facts, options.publicUrl), options))
-        })
-        return finish(context, placed, options)
+          return alertsTold(facts, options.publicUrl)
+        }
+        return carryOut(context, wanted, options)
       },
     },
     {
@@ -59,19 +56,25 @@ export function messageWorkflows(options: MessageWorkflowOptions): readonly Work
   ]
 }
 
-/** Tells somebody in the midst of a workflow, which goes on while a message has to be repeated. */
+/**
+ * Tells somebody in the midst of a workflow, which goes on while a message has to be repeated. One step places the
+ * message and tries it first: each is recognised when it is done again. `prepare` belongs to the step, and gives
+ * further values.
+ */
 export async function tell(
   context: WorkflowContext,
   wanted: Wanted,
   options: Placing & Delivering,
+  prepare: () => Promise<Wanted['values']> = async () => ({}),
 ): Promise<void> {
-  const placed = await context.step(`tell: ${wanted.template.name}`, async () =>
-    kept(await placeMessages(wanted, options)),
-  )
-  const [only, ...others] = placed
-  if (only !== undefined && others.length === 0 && isReady(only)) {
-    await deliverOrHandOn(context, only.id, options)
-  }
+  await context.step(`tell: ${wanted.template.name}`, async () => {
+    const values = { ...wanted.values, ...(await prepare()) }
+    const placed = kept(await placeMessages({ ...wanted, values }, options))
+    const only = readyOf(placed)
+    return only === null
+      ? placed
+      : [{ id: only.id, status: await attemptOrHandOn(only.id, options) }]
+  })
 }
 
 type KeptPlaced = readonly { readonly id: string; readonly status: string }[]
@@ -80,21 +83,34 @@ function kept(placed: readonly PlacedMessage[]): KeptPlaced {
   return placed.map(({ id, status }) => ({ id, status }))
 }
 
-async function finish(
+/** A workflow that does nothing but tell: it stays until the message is through, or handed on. */
+async function carryOut(
   context: WorkflowContext,
-  placed: KeptPlaced,
-  options: Delivering,
+  wanted: () => Promise<Wanted>,
+  options: MessageWorkflowOptions,
 ): Promise<WorkflowOutcome> {
+  const { placed, dueMs } = await context.step('attempt 1', async () => {
+    const all = kept(await placeMessages(await wanted(), options))
+    const ready = readyOf(all)
+    if (ready === null) return { placed: all, dueMs: 0 }
+    const tried = await attempt(ready.id, 1, options)
+    return { placed: [{ id: ready.id, status: tried.status }], dueMs: tried.dueMs }
+  })
   const [only, ...others] = placed
   if (only === undefined) return { outcome: 'nobody' }
   if (others.length > 0) return { outcome: 'handed-on', detail: placed }
-  return isReady(only)
-    ? deliver(context, { messageId: only.id }, options)
-    : { outcome: only.status, detail: placed }
+  if (only.status !== 'retrying') {
+    return { outcome: only.status, failed: only.status === 'dead', detail: placed }
+  }
+  await context.sleepUntil(dueMs)
+  return deliver(context, { messageId: only.id, first: 2 }, options)
 }
 
-function isReady({ status }: { readonly status: string }): boolean {
-  return status === 'queued' || status === 'retrying'
+/** The message that whoever placed it delivers: the only one, where it goes at once. */
+function readyOf(placed: KeptPlaced): KeptPlaced[number] | null {
+  const [only, ...others] = placed
+  if (only === undefined || others.length > 0) return null
+  return only.status === 'queued' || only.status === 'retrying' ? only : null
 }
 
 const severities = ['critical', 'major', 'minor', 'warning', 'info'] as const

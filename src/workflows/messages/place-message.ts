@@ -27,7 +27,11 @@ export interface Wanted {
   readonly category: string
   readonly severity: MessageSeverity
   readonly about: MessageSubject | null
-  readonly to: readonly ({ readonly email: string } | { readonly channel: string })[]
+  readonly to: readonly (
+    | { readonly email: string }
+    /** `instead`: where there is no such channel. */
+    | { readonly channel: string; readonly instead?: string }
+  )[]
 }
 
 export interface Placing {
@@ -78,9 +82,10 @@ async function address(
   store: MessageStore,
 ): Promise<Addressed> {
   if ('channel' in to) {
-    const channel = table.get(to.channel)
+    const { channel: wanted, instead = wanted } = to
+    const channel = table.get(wanted) ?? table.get(instead)
     if (channel !== undefined) return { channel, preference: null, detour: null }
-    return { channel: INBOX, preference: null, detour: `There is no channel "${to.channel}".` }
+    return { channel: INBOX, preference: null, detour: `There is no channel "${instead}".` }
   }
   const preference = (await store.preference(tenantId, to.email)) ?? null
   const zone = preference?.zone ?? 'UTC'
