@@ -412,6 +412,22 @@ test('a data directory that nobody can enter gets a home outside, keeps it when 
   })
 })
 
+test('a copy of a data directory has a database of its own, also while the first one is there', async (t) => {
+  const folder = openFolder(t)
+  const dataDir = join(folder, 'data')
+  const first = await start(t, dataDir)
+  await ask(first.address, 'CREATE TABLE kept AS SELECT 51 AS value')
+  await first.stop()
+  const copy = join(folder, 'copy')
+  execFileSync('cp', ['-a', dataDir, copy])
+
+  const again = await start(t, dataDir)
+  await ask(again.address, 'UPDATE kept SET value = 52')
+  const second = await start(t, copy)
+  equal(await ask(second.address, 'SELECT value FROM kept'), 51)
+  equal(await ask(again.address, 'SELECT value FROM kept'), 52)
+})
+
 test('programs that nobody can reach are copied, with the links that npm could not pack', async (t) => {
   if (!IS_ROOT) {
     t.skip(NOT_ROOT)

@@ -17,7 +17,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { PlatformError } from '../../kernel/errors.ts'
 import type { DatabaseAddress } from './address.ts'
 import type { ServerUser } from './binaries.ts'
@@ -82,7 +82,8 @@ export function findHome(
 ): string {
   const inside = join(dataDir, 'postgres')
   if (user === undefined) return inside
-  const outside = known !== undefined && known.home !== inside ? known.home : undefined
+  // A home inside another data directory is that of the folder that this one is a copy of.
+  const outside = known !== undefined && dirname(known.home) === OUTSIDE ? known.home : undefined
   if (outside !== undefined && existsSync(outside)) return takeOver(outside, dataDir)
   makeDir(inside, user)
   if (canEnter(user, inside)) return inside
