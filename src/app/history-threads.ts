@@ -5,10 +5,14 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { DatabaseAddress } from '../adapters/postgres/address.ts'
 import { PlatformError } from '../kernel/errors.ts'
+import type { CheckpointStore } from '../ports/checkpoint-store.ts'
 import type { Database } from '../ports/database.ts'
+import type { Log } from '../ports/log.ts'
+import type { ReferenceStore } from '../ports/reference-source.ts'
 import type { RuleDocument } from '../rules/rule-document.ts'
 import type { HistoryMessage, HistoryWork } from './history-worker.ts'
-import { type HistoryRun, type PartitionRange, partitionsOf } from './replay.ts'
+import { type HistoryRun, partitionsInTurn, partitionsOf } from './replay.ts'
+import { historyPipeline } from './rule-trial.ts'
 import type { Settings } from './settings.ts'
 
 /** Each has two connections and the state of its partitions in memory. */
@@ -43,6 +47,9 @@ export interface TopicRun {
   readonly settings: Settings
   readonly address: DatabaseAddress
   readonly database: Database
+  readonly store: CheckpointStore
+  readonly references: ReferenceStore
+  readonly log: Log
   /** By our name, and as the log calls it. */
   readonly declared: string
   readonly topic: string
@@ -51,59 +58,51 @@ export interface TopicRun {
   readonly documents: readonly RuleDocument[] | null
 }
 
-/** All partitions of a topic, shared among as many threads as there are cores. */
+/**
+ * All partitions of a topic, by this thread and as many more as there are further cores, each taking the next
+ * one when it is done with one. For commands: in the running program this thread has other things to do.
+ */
 export function topicInThreads(run: TopicRun): HistoryRun {
   return async (onAlert, onProgress) => {
-    const partitions = await partitionsOf(run.database, run.pipeline)
+    const found = await partitionsOf(run.database, run.pipeline)
+    const partitions = [...found].sort((a, b) => b.toOffset - a.toOffset)
     const ofEvents = partitions.reduce((sum, { toOffset }) => sum + toOffset, 0)
-    const shares = sharesOf(partitions, Math.min(availableParallelism(), MAX_HISTORY_THREADS))
-    const done = new Array<number>(shares.length).fill(0)
+    const threads = Math.min(availableParallelism(), MAX_HISTORY_THREADS, partitions.length)
+    const taken = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
+    const done = new Array<number>(threads).fill(0)
+    const noteProgress = (thread: number, events: number): void => {
+      done[thread] = events
+      onProgress(
+        done.reduce((sum, each) => sum + each, 0),
+        ofEvents,
+      )
+    }
+    // Whoever fails, nobody begins another partition.
     const failed = new AbortController()
     const { settings, address, topic, declared, documents } = run
-    const results = await Promise.all(
-      shares.map((share, index) =>
-        inHistoryThread(
-          {
-            settings,
-            database: address,
-            topic,
-            work: { kind: 'run', declared, documents, partitions: share },
-          },
-          (events) => {
-            done[index] = events
-            onProgress(sum(done), ofEvents)
-          },
-          failed.signal,
-        ),
+    const others = Array.from({ length: threads - 1 }, (_, index) =>
+      inHistoryThread(
+        {
+          ...{ settings, database: address, topic },
+          work: { kind: 'run', declared, documents, partitions, taken },
+        },
+        (events) => noteProgress(index + 1, events),
+        failed.signal,
       ),
-    ).finally(() => failed.abort())
-    let events = 0
-    for (const result of results) {
-      if (result.type !== 'ran') continue
-      events += result.events
+    )
+    const pipeline = historyPipeline(declared, documents)
+    const here = partitionsInTurn({ ...run, pipeline, partitions, taken })
+    const [events, ...results] = await Promise.all([
+      here(onAlert, (each) => noteProgress(0, each)),
+      ...others,
+    ]).finally(() => {
+      Atomics.store(taken, 0, partitions.length)
+      failed.abort()
+    })
+    return results.reduce((sum, result) => {
+      if (result.type !== 'ran') return sum
       for (const alert of result.alerts) onAlert(alert)
-    }
-    return events
+      return sum + result.events
+    }, events)
   }
-}
-
-/** Longest first, each to the thread that has least. */
-function sharesOf(
-  partitions: readonly PartitionRange[],
-  threads: number,
-): readonly (readonly PartitionRange[])[] {
-  const shares = Array.from({ length: threads }, () => ({
-    events: 0,
-    partitions: [] as PartitionRange[],
-  }))
-  for (const range of [...partitions].sort((a, b) => b.toOffset - a.toOffset)) {
-    const least = shares.reduce((a, b) => (b.events < a.events ? b : a))
-    least.events += range.toOffset
-    least.partitions.push(range)
-  }
-  return shares.map((share) => share.partitions).filter((share) => share.length > 0)
-}
-
-function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, each) => total + each, 0)
 }

@@ -20,7 +20,7 @@ import {
   type ReplayReport,
   replay,
 } from './replay.ts'
-import { recordedPipeline, trialPipeline } from './rule-trial.ts'
+import { historyPipeline, trialPipeline } from './rule-trial.ts'
 import type { Settings } from './settings.ts'
 
 export interface HistoryWork {
@@ -44,6 +44,8 @@ export interface HistoryWork {
         /** Rules to try; null for those in force. */
         readonly documents: readonly RuleDocument[] | null
         readonly partitions: readonly PartitionRange[]
+        /** How many of them threads have taken, each for itself. */
+        readonly taken: Int32Array
       }
 }
 
@@ -87,12 +89,10 @@ async function run(
       return
     }
     if (work.kind === 'run') {
-      const { declared, documents, partitions } = work
-      const pipeline =
-        documents === null ? recordedPipeline(declared) : trialPipeline(declared, documents)
-      assert(pipeline !== undefined, `There is no topic ${declared}.`)
+      const { declared, documents, partitions, taken } = work
+      const pipeline = historyPipeline(declared, documents)
       const alerts = new Map<string, Alert>()
-      const run = partitionsInTurn({ ...options, pipeline: onlyRules(pipeline), partitions })
+      const run = partitionsInTurn({ ...options, pipeline, partitions, taken })
       const events = await run((alert) => alerts.set(alert.id, alert), options.progress)
       say({ type: 'ran', events, alerts: [...alerts.values()] })
       return

@@ -81,17 +81,19 @@ export interface PartitionsRun {
   /** Topic as the log calls it. */
   readonly topic: string
   readonly partitions: readonly PartitionRange[]
+  /** Where other threads take from the same partitions: how many are taken. */
+  readonly taken?: Int32Array
   readonly store: CheckpointStore
   readonly log: BroadcastLog
   readonly references: ReferenceStore
 }
 
-/** The partitions one after the other, from the first event on, in this thread. */
+/** The partitions one after the other, from the first event on, in this thread; its progress is that of what it took. */
 export function partitionsInTurn(run: PartitionsRun): HistoryRun {
   return async (onAlert, onProgress) => {
     const ofEvents = run.partitions.reduce((sum, { toOffset }) => sum + toOffset, 0)
     let events = 0
-    for (const range of run.partitions) {
+    for (const range of untaken(run)) {
       for await (const step of runHistory({ ...run, ...range })) {
         for (const alert of step.alerts) onAlert(alert)
         events += step.events
@@ -99,6 +101,19 @@ export function partitionsInTurn(run: PartitionsRun): HistoryRun {
       }
     }
     return events
+  }
+}
+
+/** Each partition goes to the one thread that asks for it. */
+function* untaken({ partitions, taken }: PartitionsRun): Iterable<PartitionRange> {
+  if (taken === undefined) {
+    yield* partitions
+    return
+  }
+  for (;;) {
+    const range = partitions[Atomics.add(taken, 0, 1)]
+    if (range === undefined) return
+    yield range
   }
 }
 

@@ -1,11 +1,13 @@
 // Rules that are tried and not in force: their cases, and the pipeline that runs them over history.
 
+import { assert } from '../kernel/errors.ts'
 import { type CaseOutcome, runCase } from '../rules/cases.ts'
 import type { RuleCase, RuleDocument } from '../rules/rule-document.ts'
 import { definitionOf } from '../rules/rule-document.ts'
 import type { RuleTrace } from '../rules/rule-set.ts'
 import { type RuleTopic, recordedRules, triedRules } from '../rules/rule-source.ts'
 import type { AnyPipeline } from '../streams/pipeline.ts'
+import { onlyRules } from './replay.ts'
 import { allDomains } from './topics.ts'
 
 /** The pipeline of the rules' topic with these rules and no other; undefined where there is no such topic. */
@@ -25,10 +27,21 @@ export function trialPipeline(
 }
 
 /** The pipeline of a topic with the rules that were in force, for the sake of their alerts alone. */
-export function recordedPipeline(topicName: string): AnyPipeline | undefined {
+function recordedPipeline(topicName: string): AnyPipeline | undefined {
   return allDomains
     .flatMap((domain) => domain.pipelinesWith(recordedRules))
     .find(({ topic }) => topic.name === topicName)
+}
+
+/** What a run over a topic's history is for: alerts of these rules, or of those that were in force where null. */
+export function historyPipeline(
+  topicName: string,
+  documents: readonly RuleDocument[] | null,
+): AnyPipeline {
+  const pipeline =
+    documents === null ? recordedPipeline(topicName) : trialPipeline(topicName, documents)
+  assert(pipeline !== undefined, `There is no topic ${topicName}.`)
+  return onlyRules(pipeline)
 }
 
 /** Runs the cases of a rule that has no other problem. */
