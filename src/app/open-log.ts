@@ -1,9 +1,7 @@
-// The log that the settings name, and what says which of its partitions are ours; nobody else picks one.
+// The log that the settings name, and what says which of its partitions are ours; nobody else picks one. What
+// only Kafka needs is loaded with Kafka alone: it would cost every thread half a second and 50 MiB.
 
 import { join } from 'node:path'
-import { joinClassicGroup } from '../adapters/kafka/classic-group.ts'
-import { joinConsumerGroup } from '../adapters/kafka/consumer-group.ts'
-import { openKafkaLog } from '../adapters/kafka/kafka-log.ts'
 import { openLmdbLog } from '../adapters/log/lmdb-log.ts'
 import { randomRunId } from '../adapters/random/system-random.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -19,6 +17,7 @@ export async function openLog(
   { clock, mode }: { readonly clock: Clock; readonly mode: 'read' | 'write' },
 ): Promise<Log> {
   if (kafka === null) return openLmdbLog({ directory: join(dataDir, 'log'), clock, mode })
+  const { openKafkaLog } = await import('../adapters/kafka/kafka-log.ts')
   return openKafkaLog({ address: kafka.address, compression: kafka.compression, clock })
 }
 
@@ -34,7 +33,7 @@ export interface MemberOptions {
 }
 
 /** In one process all partitions, dealt out to its threads; with Kafka what the group gives each thread. */
-export function openAssignment(options: MemberOptions): PartitionAssignment {
+export async function openAssignment(options: MemberOptions): Promise<PartitionAssignment> {
   const { settings, topics, thread, threads, clock, logger } = options
   const { kafka } = settings
   if (kafka === null) {
@@ -45,7 +44,10 @@ export function openAssignment(options: MemberOptions): PartitionAssignment {
     return fixedAssignment(new Map([...topics].map(([topic, count]) => [topic, ours(count)])))
   }
   const instanceId = kafka.instanceId === null ? null : `${kafka.instanceId}-${thread}`
-  const join = kafka.groupProtocol === 'classic' ? joinClassicGroup : joinConsumerGroup
+  const join =
+    kafka.groupProtocol === 'classic'
+      ? (await import('../adapters/kafka/classic-group.ts')).joinClassicGroup
+      : (await import('../adapters/kafka/consumer-group.ts')).joinConsumerGroup
   return join({
     address: kafka.address,
     groupId: kafka.group,

@@ -1,12 +1,11 @@
-// The live views that the settings name, and how they are filled again after they lost what they had.
+// The live views that the settings name, and how they are filled again after they lost what they had. A store's
+// client is loaded where it is used.
 
 import { databaseIdentity } from '../adapters/postgres/identity.ts'
 import { openAlerts } from '../adapters/postgres/stored-alerts.ts'
 import { randomRunId } from '../adapters/random/system-random.ts'
 import type { DynamoDbAddress } from '../adapters/views/dynamodb-client.ts'
-import { openDynamoDbPublisher, openDynamoDbViews } from '../adapters/views/dynamodb-views.ts'
 import { createMemoryViews } from '../adapters/views/memory-views.ts'
-import { openRedisPublisher, openRedisViews } from '../adapters/views/redis-views.ts'
 import { assert, isRetryable } from '../kernel/errors.ts'
 import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -41,7 +40,11 @@ export async function openViews(options: OpenViewsOptions): Promise<OpenedViews>
     return { views, publisher: views, problem: views.problem, close: views.close }
   }
   const installation = await databaseIdentity(database)
-  const store = sharedStore(settings, { ...options, installation, newGeneration: randomRunId })
+  const store = await sharedStore(settings, {
+    ...options,
+    installation,
+    newGeneration: randomRunId,
+  })
   if (!settings.roles.has('serve')) {
     const publisher = await store.openPublisher()
     return { views: null, publisher, problem: publisher.problem, close: publisher.close }
@@ -55,7 +58,7 @@ export function dynamoDbAddress(settings: Settings): DynamoDbAddress {
   return { endpoint, region, table }
 }
 
-function sharedStore(
+async function sharedStore(
   settings: Settings,
   common: OpenViewsOptions & {
     readonly installation: string
@@ -64,6 +67,9 @@ function sharedStore(
 ) {
   if (settings.views === 'dynamodb') {
     const place = { ...common, address: dynamoDbAddress(settings) }
+    const { openDynamoDbPublisher, openDynamoDbViews } = await import(
+      '../adapters/views/dynamodb-views.ts'
+    )
     return {
       openPublisher: () => openDynamoDbPublisher(place),
       openViews: () => openDynamoDbViews(place),
@@ -71,6 +77,7 @@ function sharedStore(
   }
   assert(settings.redisUrl !== null, 'Settings name Redis for the views, and no address of it.')
   const place = { ...common, url: settings.redisUrl }
+  const { openRedisPublisher, openRedisViews } = await import('../adapters/views/redis-views.ts')
   return { openPublisher: () => openRedisPublisher(place), openViews: () => openRedisViews(place) }
 }
 

@@ -1,9 +1,9 @@
 // What `doctor` asks of servers outside: there, new enough, the right credentials, no setting that loses data,
 // a clock like ours. Each finding says how to mend it.
 
-import { inspectKafka, type KafkaFacts } from '../../adapters/kafka/kafka-inspection.ts'
+import type { KafkaFacts } from '../../adapters/kafka/kafka-inspection.ts'
 import { connectDatabase } from '../../adapters/postgres/database.ts'
-import { inspectRedis, type RedisFacts } from '../../adapters/views/redis-inspection.ts'
+import type { RedisFacts } from '../../adapters/views/redis-inspection.ts'
 import { type DurationMs, SECOND_MS } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { SqlRow } from '../../ports/database.ts'
@@ -28,6 +28,7 @@ const SAFE_BROKERS = 3
 export async function checkKafka(settings: Settings, clock: Clock): Promise<readonly Finding[]> {
   if (settings.kafka === null) return []
   try {
+    const { inspectKafka } = await import('../../adapters/kafka/kafka-inspection.ts')
     return kafkaFindings(settings, await inspectKafka(settings.kafka.address, clock))
   } catch (error) {
     return [{ part: 'kafka', state: 'failed', message: problemText(error) }]
@@ -114,6 +115,7 @@ export async function checkRedis(url: string, clock: Clock): Promise<readonly Fi
   const part = 'Redis'
   try {
     const beforeMs = clock.nowMs()
+    const { inspectRedis } = await import('../../adapters/views/redis-inspection.ts')
     const facts = await inspectRedis(url)
     return redisFindings(part, facts, facts.nowMs - (beforeMs + clock.nowMs()) / 2)
   } catch (error) {
