@@ -23,7 +23,7 @@ export const MOVING_KMH = 3
 /** Harsh are changes of speed and direction beyond these, between fixes at most so far apart. */
 export const HARSH_MS2 = 4.4
 export const HARSH_CORNER_MS2 = 5.5
-const HARSH_FIXES_MS: DurationMs = 3 * SECOND_MS
+export const HARSH_FIXES_MS: DurationMs = 3 * SECOND_MS
 /** A longer silence is a gap: what happened in it is not known, only how far it led. */
 const GAP_MS: DurationMs = 5 * MINUTE_MS
 /** A way between two fixes that nothing drives this fast is a fault of the receiver. */
@@ -32,7 +32,7 @@ const FASTEST_KMH = 250
 export const SPEEDING_KMH = 90
 /** What speedometers and receivers may err by. */
 const SPEEDING_TOLERANCE_KMH = 5
-const KMH_PER_MS = 3.6
+export const KMH_PER_MS = 3.6
 const DEGREES = 180 / Math.PI
 
 /** What driving is told by, as readings of trucks and vehicles have it; what they never send is absent. */

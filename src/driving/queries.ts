@@ -13,8 +13,9 @@ const SPEEDING_POINTS = 60
 const IDLE_POINTS = 20
 /** A shorter way says nothing about its driver. */
 export const JUDGED_KM = 20
-/** A shorter way says nothing about consumption. */
+/** A shorter way says nothing about consumption; less still where a float in a tank is all that tells of it. */
 export const SCORED_KM = 5
+export const SCORED_BY_LEVEL_KM = 50
 
 export interface FleetScope {
   readonly tenantId: string
@@ -65,7 +66,9 @@ export async function fleetEfficiency(
       fuelUsedLitres: used === null ? null : rounded(used, 2),
       fuelUsedPercent: numberOf(row.used_percent),
       litresPer100Km:
-        used === null || distanceKm < SCORED_KM ? null : rounded((100 * used) / distanceKm, 2),
+        used === null || distanceKm < (consumed === null ? SCORED_BY_LEVEL_KM : SCORED_KM)
+          ? null
+          : rounded((100 * used) / distanceKm, 2),
       source: consumed !== null ? 'consumption' : used !== null ? 'level' : null,
       refuelledLitres: numberOf(row.refuelled_litres),
       stolenLitres: numberOf(row.stolen_litres),

@@ -6,11 +6,13 @@ import {
   copyDriving,
   type DrivingState,
   drive,
+  HARSH_FIXES_MS,
+  KMH_PER_MS,
   newDriving,
   putOpen,
 } from '../../driving/driving.ts'
 import { drivingPeriods } from '../../driving/period.ts'
-import { DAY_MS } from '../../kernel/time.ts'
+import { DAY_MS, SECOND_MS } from '../../kernel/time.ts'
 import type { RuleInput } from '../../rules/field-table.ts'
 import { copyRuns, openEpisodesOf, type RuleRuns } from '../../rules/rule-set.ts'
 import {
@@ -62,6 +64,7 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
       input.last = last
       input.reference = profile
       derive(input.derived, event, profile)
+      input.derived.brakingMs2 = brakingMs2(last, event)
       rules.at(context).onEvent(state.runs, input, context)
       state.last = event
       state.profile = profile
@@ -109,6 +112,8 @@ interface Derived {
   gearsApart: number | null
   gearMismatch: boolean | null
   overLimitKmh: number | null
+  /** Loss of speed since the reading before; null where that is more than a few seconds ago. */
+  brakingMs2: number | null
 }
 
 function newInput(): { -readonly [F in keyof RuleInput]: RuleInput[F] } & {
@@ -116,12 +121,20 @@ function newInput(): { -readonly [F in keyof RuleInput]: RuleInput[F] } & {
 } {
   const { known, brand, model, color } = UNKNOWN_VEHICLE
   const nothing = { expectedGear: null, gearsApart: null, gearMismatch: null, overLimitKmh: null }
+  const unknown = { ...nothing, brakingMs2: null }
   return {
     event: {},
-    derived: { known, brand, model, color, ...nothing },
+    derived: { known, brand, model, color, ...unknown },
     last: null,
     reference: null,
   }
+}
+
+function brakingMs2(last: VehicleTelemetry | null, now: VehicleTelemetry): number | null {
+  if (last === null || last.speedKmh === null || now.speedKmh === null) return null
+  const stepMs = now.recordedAtMs - last.recordedAtMs
+  if (stepMs <= 0 || stepMs > HARSH_FIXES_MS) return null
+  return (last.speedKmh - now.speedKmh) / KMH_PER_MS / (stepMs / SECOND_MS)
 }
 
 function derive(derived: Derived, event: VehicleTelemetry, profile: VehicleProfile): void {

@@ -87,6 +87,65 @@ const documents: readonly RuleDocument[] = [
   },
   {
     ...common,
+    name: 'harsh-braking',
+    description:
+      'It loses 4.4 m/s or more in a second, between readings at most 3 s apart; over with the first that does not.',
+    when: 'derived.brakingMs2 >= 4.4',
+    resolveWhen: 'derived.brakingMs2 < 4.4',
+    severity: 'minor',
+    peak: 'derived.brakingMs2',
+    fields: ['brakingMs2', 'speedKmh', 'model', 'lat', 'lon'],
+    summary: 'Braked with {brakingMs2} m/s², down to {speedKmh} km/h',
+    cases: [
+      {
+        name: '20 km/h lost in a second are harsh, and the next second is the end',
+        events: [
+          { at: '0s', speedKmh: 80 },
+          { at: '1s', speedKmh: 60 },
+          { at: '2s', speedKmh: 55 },
+        ],
+        alerts: [{ status: 'resolved', startsAt: '1s', endsAt: '2s' }],
+      },
+      {
+        name: 'the same over two seconds is not, nor what lies between readings that are far apart',
+        events: [
+          { at: '0s', speedKmh: 80 },
+          { at: '2s', speedKmh: 60 },
+          { at: '6s', speedKmh: 0 },
+        ],
+        alerts: [],
+      },
+    ],
+  },
+  {
+    ...common,
+    name: 'vehicle-silent',
+    description: 'A vehicle that was sending has sent nothing for ten minutes.',
+    noDataFor: '10m',
+    severity: 'minor',
+    summary: 'No telemetry for {silentForS} s',
+    cases: [
+      {
+        name: 'ten minutes without telemetry fire, and the next reading is the end',
+        events: [
+          { at: '0s', speedKmh: 50 },
+          { at: '15m', speedKmh: 50 },
+        ],
+        alerts: [{ status: 'resolved', startsAt: '10m', endsAt: '15m' }],
+      },
+      {
+        name: 'a position is heard of, too',
+        events: [
+          { at: '0s', speedKmh: 50 },
+          { at: '9m', lat: -1.3, lon: 36.8 },
+        ],
+        until: '18m',
+        alerts: [],
+      },
+    ],
+  },
+  {
+    ...common,
     name: 'posted-limit',
     description: 'The vehicle is faster than the limit that its sender knows for the road.',
     when: 'event.speedKmh > event.postedLimitKmh',
@@ -114,6 +173,7 @@ export const vehicleRules: RuleTopic = {
       gearMismatch: 'flag',
       gearsApart: 'number',
       overLimitKmh: 'number',
+      brakingMs2: 'number',
     },
     reference: { known: 'flag', brand: 'text', model: 'text', color: 'text' },
   },

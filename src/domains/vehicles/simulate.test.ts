@@ -103,6 +103,38 @@ function alertsOf(lines: readonly string[]): ReadonlySet<string> {
   return new Set(alerts.map(({ rule, id }) => `${rule} ${id}`))
 }
 
+/** How often cars brake and corner harder than 4.4 and 5.5 m/s², and how far they drive for it. */
+function harshOf(events: readonly VehicleTelemetry[]) {
+  let [braking, cornering, km] = [0, 0, 0]
+  for (const own of Map.groupBy(events, ({ vehicleId }) => vehicleId).values()) {
+    for (const [index, now] of own.entries()) {
+      const last = own[index - 1]
+      if (last === undefined) continue
+      const [before, after] = [(last.speedKmh ?? 0) / 3.6, (now.speedKmh ?? 0) / 3.6]
+      const seconds = (now.recordedAtMs - last.recordedAtMs) / 1_000
+      const turnedDeg = (((now.headingDeg ?? 0) - (last.headingDeg ?? 0) + 540) % 360) - 180
+      const across = ((before + after) / 2) * ((Math.abs(turnedDeg) * Math.PI) / 180 / seconds)
+      if ((before - after) / seconds >= 4.4) braking++
+      if (across >= 5.5) cornering++
+      km += (now.odometerKm ?? 0) - (last.odometerKm ?? 0)
+    }
+  }
+  return { braking, cornering, km }
+}
+
+test('who keeps to the limits turns without harm; harsh braking is seldom, and happens', () => {
+  const drivenFor = (failures: boolean) =>
+    harshOf(
+      eventsOf(linesOf({ failures, vehicles: 60, intervalMs: 1_000 }, START_MS + 60 * 60_000)),
+    )
+  const careful = drivenFor(false)
+  ok(careful.km > 1_500, `${careful.km} km`)
+  deepEqual([careful.braking, careful.cornering], [0, 0])
+  const usual = drivenFor(true)
+  const per100Km = (100 * (usual.braking + usual.cornering)) / usual.km
+  ok(usual.braking > 0 && per100Km < 4, `${per100Km} on 100 km`)
+})
+
 test('without failures nobody breaks a rule', () => {
   const lines = linesOf({ failures: false, vehicles: 60 }, START_MS + 20 * MINUTE_MS)
   deepEqual([...alertsOf(lines)], [])

@@ -17,6 +17,15 @@ const BRAKING_MS2 = 2.4
 /** Of a driver who sees a lower limit ahead. */
 const GENTLE_MS2 = 1.2
 const REACTION_S = 1.5
+const TURNING_KMH = 4
+/** Across, in a bend taken at the limit. */
+const BEND_MS2 = 2
+/** Of the shorter road that meets there, a bend takes no more on either side. */
+const MOST_OF_PIECE = 0.45
+/** Somebody steps out: as hard as tyres allow, for a moment. */
+const EMERGENCY_MS2 = 6.5
+const EMERGENCY_MS: DurationMs = 2 * SECOND_MS
+const BETWEEN_EMERGENCIES_MS = 3 * HOUR_MS
 const KMH = 3.6
 /** Longest step of the physics; longer intervals are walked in several. */
 const LONGEST_STEP_MS = SECOND_MS
@@ -32,12 +41,23 @@ const LOWEST_LAZY_GEAR = 2
 const STALLS_BELOW_KMH = 8
 const BETWEEN_OVERREVS_MS = 4 * HOUR_MS
 
+/** Where two pieces of a road meet. */
+interface Bend {
+  readonly atM: number
+  /** As long before it as after it. */
+  readonly reachM: number
+  readonly fromDeg: number
+  readonly turnDeg: number
+}
+
 export interface Car {
   readonly dice: Dice
   readonly model: ModelTraits
   readonly road: Road
   /** Lengths of the road's pieces, and the way so far to each point. */
   readonly atPointM: readonly number[]
+  /** Between the pieces, seen from the road's start. */
+  readonly bends: readonly Bend[]
   /** Driver's usual speed, relative to the limit. */
   readonly haste: number
   nowMs: EpochMs
@@ -60,6 +80,9 @@ export interface Car {
   /** Turning the engine as far as it goes until then. */
   overrevUntilMs: EpochMs
   nextOverrevMs: EpochMs
+  /** Braking with all there is until then. */
+  emergencyUntilMs: EpochMs
+  nextEmergencyMs: EpochMs
 }
 
 export interface CarSetting {
@@ -79,6 +102,7 @@ export function newCar({ dice, model, road, startMs, failures }: CarSetting): Ca
     model,
     road,
     atPointM,
+    bends: bendsOf(road, atPointM),
     haste: dice.between(0.8, 0.985),
     nowMs: startMs,
     alongM: dice.between(0, atPointM.at(-1) ?? 0),
@@ -95,6 +119,8 @@ export function newCar({ dice, model, road, startMs, failures }: CarSetting): Ca
     nextLazyMs: never + startMs + dice.wait(BETWEEN_LAZY_GEARS_MS),
     overrevUntilMs: startMs,
     nextOverrevMs: never + startMs + dice.wait(BETWEEN_OVERREVS_MS),
+    emergencyUntilMs: startMs,
+    nextEmergencyMs: never + startMs + dice.wait(BETWEEN_EMERGENCIES_MS),
   }
   car.speedKmh = Math.min(car.speedKmh, wantedKmh(car))
   return car
@@ -116,20 +142,63 @@ export function limitKmh(car: Car): number {
 }
 
 export function positionOf(car: Car): { readonly lat: number; readonly lon: number } {
-  const piece = pieceOf(car)
+  const bend = bendAt(car)
+  if (bend === undefined) return pointAt(car, car.alongM)
+  // From one leg to the other on a curve that touches both.
+  const share = (car.alongM - bend.atM + bend.reachM) / (2 * bend.reachM)
+  const [before, corner, after] = [-bend.reachM, 0, bend.reachM].map((m) =>
+    pointAt(car, bend.atM + m),
+  )
+  const curve = (a = 0, b = 0, c = 0): number =>
+    (1 - share) ** 2 * a + 2 * share * (1 - share) * b + share ** 2 * c
+  return {
+    lat: curve(before?.lat, corner?.lat, after?.lat),
+    lon: curve(before?.lon, corner?.lon, after?.lon),
+  }
+}
+
+/** On the straight legs. */
+function pointAt(car: Car, alongM: number): { readonly lat: number; readonly lon: number } {
+  const piece = pieceAt(car, alongM)
   const [from, to] = [car.road.points[piece], car.road.points[piece + 1]]
   const startM = car.atPointM[piece] ?? 0
   const lengthM = (car.atPointM[piece + 1] ?? startM) - startM
-  const share = lengthM > 0 ? (car.alongM - startM) / lengthM : 0
+  const share = lengthM > 0 ? (alongM - startM) / lengthM : 0
   const between = (a = 0, b = 0): number => a + (b - a) * share
   return { lat: between(from?.lat, to?.lat), lon: between(from?.lon, to?.lon) }
 }
 
 export function headingDegOf(car: Car): number {
+  const bend = bendAt(car)
   const piece = pieceOf(car)
-  const [from, to] = [car.road.points[piece], car.road.points[piece + 1]]
-  if (from === undefined || to === undefined) return 0
-  return car.direction > 0 ? bearingDeg(from, to) : bearingDeg(to, from)
+  const outwardDeg =
+    bend === undefined
+      ? legDeg(car.road, piece)
+      : bend.fromDeg + (bend.turnDeg * (car.alongM - bend.atM + bend.reachM)) / (2 * bend.reachM)
+  return (outwardDeg + (car.direction > 0 ? 0 : 180) + 360) % 360
+}
+
+function legDeg({ points }: Road, piece: number): number {
+  const [from, to] = [points[piece], points[piece + 1]]
+  return from === undefined || to === undefined ? 0 : bearingDeg(from, to)
+}
+
+function bendAt({ bends, alongM }: Car): Bend | undefined {
+  return bends.find(({ atM, reachM }) => Math.abs(alongM - atM) < reachM)
+}
+
+/** A bend is so wide that whoever keeps to the limit is not thrown about in it. */
+function bendsOf(road: Road, atPointM: readonly number[]): readonly Bend[] {
+  return road.points.slice(1, -1).map((point, index) => {
+    const before = road.points[index]
+    const [startM = 0, atM = 0, endM = 0] = atPointM.slice(index, index + 3)
+    const fromDeg = legDeg(road, index)
+    const turnDeg = ((legDeg(road, index + 1) - fromDeg + 540) % 360) - 180
+    const fastestMs = Math.max(point.limitKmh, before?.limitKmh ?? 0) / KMH
+    const lengthM = (fastestMs ** 2 * Math.abs(turnDeg) * Math.PI) / 180 / BEND_MS2
+    const roomM = MOST_OF_PIECE * Math.min(atM - startM, endM - atM)
+    return { atM, fromDeg, turnDeg, reachM: Math.min(lengthM / 2, roomM) }
+  })
 }
 
 export function rpmOf(car: Car): number {
@@ -155,9 +224,13 @@ function waysTo(road: Road): readonly number[] {
 }
 
 function pieceOf(car: Car): number {
-  const last = car.atPointM.length - 2
+  return pieceAt(car, car.alongM)
+}
+
+function pieceAt({ atPointM }: Car, alongM: number): number {
+  const last = atPointM.length - 2
   for (let piece = last; piece > 0; piece--) {
-    if (car.alongM >= (car.atPointM[piece] ?? 0)) return piece
+    if (alongM >= (atPointM[piece] ?? 0)) return piece
   }
   return 0
 }
@@ -178,6 +251,10 @@ function decide(car: Car): void {
     car.lazyUntilMs = nowMs + dice.between(6, 30) * SECOND_MS
     car.nextLazyMs = car.lazyUntilMs + dice.wait(BETWEEN_LAZY_GEARS_MS)
   }
+  if (nowMs >= car.nextEmergencyMs) {
+    car.emergencyUntilMs = nowMs + EMERGENCY_MS
+    car.nextEmergencyMs = nowMs + dice.wait(BETWEEN_EMERGENCIES_MS)
+  }
   if (nowMs >= car.nextOverrevMs) {
     car.overrevUntilMs = nowMs + dice.between(3, 12) * SECOND_MS
     car.nextOverrevMs = car.overrevUntilMs + dice.wait(BETWEEN_OVERREVS_MS)
@@ -189,7 +266,8 @@ function step(car: Car, stepMs: DurationMs): void {
   const stepS = stepMs / SECOND_MS
   const wanted = wantedKmh(car)
   const gain = model.accelerationMs2 * (1 - car.speedKmh / (model.topSpeedKmh * 1.25)) * KMH * stepS
-  const loss = BRAKING_MS2 * KMH * stepS
+  const brakingMs2 = car.nowMs < car.emergencyUntilMs ? EMERGENCY_MS2 : BRAKING_MS2
+  const loss = brakingMs2 * KMH * stepS
   if (wanted > car.speedKmh) car.speedKmh = Math.min(wanted, car.speedKmh + Math.max(0.2, gain))
   else car.speedKmh = Math.max(wanted, car.speedKmh - loss)
   const wayM = (car.speedKmh / KMH) * stepS
@@ -206,9 +284,22 @@ function step(car: Car, stepMs: DurationMs): void {
 }
 
 function wantedKmh(car: Car): number {
-  if (car.nowMs < car.stoppedUntilMs) return 0
-  if (car.nowMs < car.racingUntilMs) return Math.min(car.model.topSpeedKmh, 138)
-  return Math.min(car.model.topSpeedKmh, limitKmh(car) * car.haste, speedForWhatComesKmh(car))
+  if (car.nowMs < car.stoppedUntilMs || car.nowMs < car.emergencyUntilMs) return 0
+  const { topSpeedKmh } = car.model
+  // Who races minds no limit, but the end of the road.
+  if (car.nowMs < car.racingUntilMs) return Math.min(topSpeedKmh, 138, speedForTheEndKmh(car))
+  return Math.min(
+    topSpeedKmh,
+    limitKmh(car) * car.haste,
+    speedForWhatComesKmh(car),
+    speedForTheEndKmh(car),
+  )
+}
+
+/** It turns round where the road ends, at a walking pace. */
+function speedForTheEndKmh(car: Car): number {
+  const endM = car.direction > 0 ? (car.atPointM.at(-1) ?? 0) : 0
+  return speedBeforeKmh(car, endM, TURNING_KMH)
 }
 
 /** So fast that it is down to the limit of the road's next piece, by gentle braking, where that begins. */
@@ -218,10 +309,14 @@ function speedForWhatComesKmh(car: Car): number {
   const { limitKmh: nextLimitKmh } = car.road.points[next] ?? {}
   if (nextLimitKmh === undefined || next >= car.atPointM.length - 1) return Number.POSITIVE_INFINITY
   const boundaryM = car.atPointM[car.direction > 0 ? next : piece] ?? 0
+  return speedBeforeKmh(car, boundaryM, nextLimitKmh * car.haste)
+}
+
+/** From which gentle braking leads to a speed at a place ahead. */
+function speedBeforeKmh(car: Car, placeM: number, thereKmh: number): number {
   const reactionM = (car.speedKmh / KMH) * REACTION_S
-  const leftM = Math.max(0, Math.abs(boundaryM - car.alongM) - reactionM)
-  const nextMs = (nextLimitKmh * car.haste) / KMH
-  return Math.sqrt(nextMs ** 2 + 2 * GENTLE_MS2 * leftM) * KMH
+  const leftM = Math.max(0, Math.abs(placeM - car.alongM) - reactionM)
+  return Math.sqrt((thereKmh / KMH) ** 2 + 2 * GENTLE_MS2 * leftM) * KMH
 }
 
 function wantedGear(car: Car): number {
