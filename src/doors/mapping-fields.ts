@@ -193,7 +193,7 @@ function compileSteps(
   }
   others.push(typeStep(kinds, decimal))
   if (field.absent.length > 0) others.unshift(absentStep(field.absent))
-  return { map: field.map === null ? null : mapStep(field.map, field.otherwise), others }
+  return { map: field.map === null ? null : mapStep(field.map, field), others }
 }
 
 /** Where words are kept apart, a field that takes numbers takes no text: a time has been read by then. */

@@ -55,6 +55,8 @@ export interface FieldText {
   readonly map: ReadonlyMap<string, Scalar> | null
   /** Value for what stands not in `map`; undefined: such a row is refused. */
   readonly otherwise: Scalar | undefined
+  /** What stands not in `map` stays as it is. */
+  readonly keepsUnlisted: boolean
   readonly absent: readonly Scalar[]
   /** The column may be missing from the file. */
   readonly optional: boolean
@@ -98,6 +100,7 @@ const FIELD_KEYS = [
   'notBefore',
   'map',
   'otherwise',
+  'unlisted',
   'absent',
   'optional',
   'words',
@@ -205,6 +208,7 @@ function plainField(name: string, at: At): FieldText {
     notBefore: null,
     map: null,
     otherwise: undefined,
+    keepsUnlisted: false,
     absent: [],
     optional: false,
     keepsWords: false,
@@ -227,6 +231,10 @@ function readField(name: string, node: Node, reader: Reader): FieldText {
   if (otherwise !== undefined && !entries.has('map')) {
     reader.report(reader.at(otherwise), 'otherwise belongs to a map')
   }
+  const unlisted = entries.get('unlisted')
+  if (unlisted !== undefined && (otherwise !== undefined || !entries.has('map'))) {
+    reader.report(reader.at(unlisted), 'unlisted belongs to a map without otherwise')
+  }
   return {
     name,
     at,
@@ -240,6 +248,7 @@ function readField(name: string, node: Node, reader: Reader): FieldText {
     notBefore: reader.text(entries.get('notBefore')),
     map: readMap(entries.get('map'), reader),
     otherwise: otherwise === undefined ? undefined : reader.scalar(otherwise),
+    keepsUnlisted: reader.oneOf(unlisted, ['keep', 'refuse'] as const) === 'keep',
     absent: reader.list(entries.get('absent')),
     optional: reader.boolean(entries.get('optional')),
     keepsWords: reader.oneOf(entries.get('words'), ['keep', 'refuse'] as const) === 'keep',

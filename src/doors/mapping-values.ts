@@ -61,7 +61,10 @@ export function absentStep(absent: readonly Scalar[]): Step {
 }
 
 /** Looks a value up; called for absent ones as well, which stand under the empty text. */
-export function mapStep(map: ReadonlyMap<string, Scalar>, otherwise: FieldText['otherwise']): Step {
+export function mapStep(
+  map: ReadonlyMap<string, Scalar>,
+  { otherwise, keepsUnlisted }: Pick<FieldText, 'otherwise' | 'keepsUnlisted'>,
+): Step {
   const byText = new Map([...map].map(([key, value]) => [plainText(key), value]))
   return (value) => {
     const key = value === undefined ? '' : plainText(value)
@@ -69,6 +72,7 @@ export function mapStep(map: ReadonlyMap<string, Scalar>, otherwise: FieldText['
     if (found !== undefined) return found ?? undefined
     if (value === undefined) return undefined
     if (otherwise !== undefined) return otherwise ?? undefined
+    if (keepsUnlisted) return value
     return new Unmappable(value, `${shown(value)} has no entry in the map`)
   }
 }

@@ -344,6 +344,17 @@ test('a map may say what everything else becomes', () => {
   check(text, { ...base, z: '' }, { ...event, zone: 'none' })
 })
 
+test('a map may leave everything else as it is', () => {
+  const text = truck("temperatureC: t\nzone: {from: z, map: {a: front, '': none}, unlisted: keep}")
+  check(text, { ...base, z: 'a' }, { ...event, zone: 'front' })
+  check(text, { ...base, z: '9' }, { ...event, zone: '9' })
+  check(text, { ...base, z: '' }, { ...event, zone: 'none' })
+  checkIssues(
+    truck('temperatureC: t\nzone: {from: z, unlisted: keep}'),
+    'm.yaml:8:29: unlisted belongs to a map without otherwise',
+  )
+})
+
 const FOLD = (fold: string) => `
 topic: traffic
 format: csv

@@ -1,4 +1,6 @@
-// The stretch of time that a truck's page shows, as it stands in the address.
+// The stretch of time that a page of one truck or vehicle shows, as it stands in the address.
+
+import { refine } from '$lib/address.ts'
 
 const HOUR_MS = 3_600_000
 
@@ -37,3 +39,17 @@ export function rangeFrom(parameters: URLSearchParams, nowMs: number): ChosenRan
 }
 
 export const spanNames: readonly SpanName[] = ['1h', '6h', '24h', '7d']
+
+export const spanWords: Readonly<Record<SpanName, string>> = {
+  '1h': '1 h',
+  '6h': '6 h',
+  '24h': '24 h',
+  '7d': '7 d',
+}
+
+/** A key for each span, by its place. */
+export const rangeKeys = spanNames.map((span, index) => ({
+  keys: String(index + 1),
+  does: `Last ${spanWords[span]}`,
+  run: () => refine({ range: span, from: null, to: null }),
+}))
