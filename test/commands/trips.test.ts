@@ -58,6 +58,23 @@ async function flagged(program: Program, anomaly: string): Promise<readonly { tr
   return (await get<{ items: readonly { tripId: string }[] }>(program, path)).items
 }
 
+/** Of all trips, page by page. */
+async function faresOf(program: Program): Promise<readonly string[]> {
+  const fares: string[] = []
+  let cursor: string | null = ''
+  while (cursor !== null) {
+    const page: TripPage = await get(program, `/trips?limit=1000${cursor}`)
+    fares.push(...page.items.map(({ fare }) => String(fare)))
+    cursor = page.next === null ? null : `&cursor=${encodeURIComponent(page.next)}`
+  }
+  return fares
+}
+
+interface TripPage {
+  readonly items: readonly { readonly fare: string | number | null }[]
+  readonly next: string | null
+}
+
 test('the green taxi trips of New York add up to the cent, and the odd ones are flagged', async (t) => {
   const file = sharedDataOrSkip(t, 'nyc-green-taxi-2025-11/trips.csv.gz')
   if (file === undefined) return
@@ -82,6 +99,7 @@ test('the green taxi trips of New York add up to the cent, and the odd ones are 
     backwards.map(({ tripId }) => tripId.slice(6, 25)),
     ['2025-11-08 14:55:10', '2025-11-02 01:58:21', '2025-11-02 01:51:52'],
   )
+  assert.equal((await faresOf(program)).filter((fare) => fare.startsWith('-')).length, 71)
   // All pickups between one and two that night, whichever of the two hours they mean.
   const night = '?from=2025-11-02T05:00:00Z&to=2025-11-02T07:00:00Z'
   assert.equal((await summaryOf(program, 0, night)).trips, 55)
