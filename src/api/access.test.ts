@@ -3,8 +3,9 @@
 import assert from 'node:assert/strict'
 import { request as httpRequest } from 'node:http'
 import { describe, it, test } from 'node:test'
-import { type ApiServer, startApiServer } from '../../test/api-server.ts'
+import { type ApiServer, absentDatabase, startApiServer } from '../../test/api-server.ts'
 import type { Clock } from '../ports/clock.ts'
+import type { Database } from '../ports/database.ts'
 import type { TokenStore } from '../ports/token-store.ts'
 import { type Access, ROLES, type Role } from './access.ts'
 import { newToken } from './token-issue.ts'
@@ -133,6 +134,7 @@ const ROUTES: readonly (readonly [string, string, Access, string?])[] = [
   ['DELETE', '/api/v1/shipments/T-1/tracking-links', 'change-own'],
   ['DELETE', '/api/v1/shipments/T-1/tracking-links/L-1', 'change-own'],
   ['GET', '/api/v1/shipments/T-1/messages', 'own'],
+  ['GET', '/api/v1/merchants', 'own'],
   ['GET', '/api/v1/merchants/T-1/milestones', 'own'],
   ['PUT', '/api/v1/merchants/T-1/milestones', 'change-own', '{"milestones":[]}'],
   ['GET', '/api/v1/warehouses', 'own'],
@@ -316,6 +318,25 @@ describe('a browser', () => {
 })
 
 /** A store with one token of a role, which can be revoked. */
+test('a merchant is answered by the conditions of its own rows, though it names no merchant', async () => {
+  const { tokens, secret } = tokensOf('merchant')
+  const asked: (readonly unknown[])[] = []
+  const database: Database = {
+    ...absentDatabase,
+    query: async (_sql, parameters = []) => {
+      asked.push(parameters)
+      return []
+    },
+  }
+  await withServer({ tokens, database }, async (server) => {
+    for (const path of ['shipments', 'shipments/summary', 'warehouses', 'warehouses/W-1/stock']) {
+      await ask(server, { path: `/api/v1/${path}`, headers: bearer(secret) })
+      assert.ok(asked.length > 0, path)
+      for (const parameters of asked.splice(0)) assert.ok(parameters.includes('acme'), path)
+    }
+  })
+})
+
 function tokensOf(role: Role) {
   const { token, hash, secret } = newToken({
     ...{ secret: 'x'.repeat(43), role, tenant: 'acme', name: '', createdBy: 'test' },

@@ -697,7 +697,7 @@ export interface CustomerMessage {
   readonly kind: string
   readonly address: string
   readonly subject: string
-  readonly status: string
+  readonly status: MessageStatus
   readonly reason: string | null
 }
 
