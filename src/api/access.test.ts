@@ -109,9 +109,18 @@ const ROUTES: readonly (readonly [string, string, Access, string?])[] = [
   ['GET', '/api/v1/fleet/efficiency', 'read'],
   ['GET', '/api/v1/fleet/drivers', 'read'],
   ['GET', '/api/v1/fleet/drives', 'read'],
+  ['GET', '/api/v1/fleet/latest', 'read'],
+  ['GET', '/api/v1/fleet/stationary', 'read'],
+  ['GET', '/api/v1/fleet/long-driving', 'read'],
+  ['GET', '/api/v1/fleet/consumption', 'read'],
+  ['GET', '/api/v1/fleet/driving-time', 'read'],
+  ['GET', '/api/v1/fleet/load', 'read'],
+  ['GET', '/api/v1/fleet/activity', 'read'],
+  ['GET', '/api/v1/fleet/breakdowns', 'read'],
   ['GET', '/api/v1/vehicles', 'read'],
   ['GET', '/api/v1/vehicles/T-1', 'read'],
   ['GET', '/api/v1/vehicles/windows', 'read'],
+  ['GET', '/api/v1/vehicles/windows/sizes', 'read'],
   ['GET', '/api/v1/vehicles/T-1/series?from=1&to=2', 'read'],
   ['GET', '/api/v1/trips', 'read'],
   ['GET', '/api/v1/trips/T-1', 'read'],
@@ -413,6 +422,7 @@ describe('a session', () => {
         merchantId: null,
         signedIn: true,
         authRequired: true,
+        access: ['own', 'change-own', 'read', 'operate', 'ingest', 'administer'],
       })
       await ask(server, { method: 'DELETE', path: '/api/v1/session', headers: { cookie } })
       assert.equal((await me(server, cookie)).status, 401)

@@ -71,7 +71,10 @@ async function serve(t: TestContext): Promise<string> {
     const path = new URL(request.url ?? '/', 'http://localhost').pathname
     if (path === '/api/v1/live') return feed(response)
     if (path.startsWith('/api/')) {
-      const me = { role: 'admin', tenantId: 'default', signedIn: false, authRequired: false }
+      const me = {
+        ...{ role: 'admin', tenantId: 'default', merchantId: null },
+        ...{ signedIn: false, authRequired: false, access: ['read'] },
+      }
       response.writeHead(200, { 'content-type': 'application/json' })
       return response.end(JSON.stringify(path === '/api/v1/me' ? me : { items: [], next: null }))
     }

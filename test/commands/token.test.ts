@@ -33,7 +33,7 @@ test('a token is shown once, opens what its role allows, and is worth nothing on
   const me = await (await ask('/me', secret)).json()
   assert.deepEqual(me, {
     ...{ role: 'merchant', tenantId: 'default', merchantId: 'acme' },
-    ...{ signedIn: true, authRequired: false },
+    ...{ signedIn: true, authRequired: false, access: ['own', 'change-own'] },
   })
   assert.equal((await ask('/alerts', secret)).status, 200)
   assert.equal((await ask('/trucks', secret)).status, 403)
