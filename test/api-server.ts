@@ -90,6 +90,7 @@ export function optionsForTest({
     entityViews: ['trucks'],
     alertEvidence: { referenceRows: async () => [] },
     arrivalDesk: null,
+    channelDesk: null,
     messageTemplates: [],
     profiles: () => builtInProfiles,
     vehicleProfile: () => UNKNOWN_VEHICLE,

@@ -88,6 +88,19 @@ const ROUTES: readonly (readonly [string, string, Access, string?])[] = [
   ['GET', '/api/v1/messages', 'read'],
   ['GET', `/api/v1/messages/${ID}`, 'read'],
   ['GET', '/api/v1/message-templates', 'read'],
+  ['GET', '/api/v1/channels', 'read'],
+  ['PUT', '/api/v1/channels/x', 'administer', '{"kind":"inbox"}'],
+  ['DELETE', '/api/v1/channels/x', 'administer'],
+  ['POST', '/api/v1/channels/x/secret', 'administer'],
+  ['POST', '/api/v1/channels/x/test', 'operate'],
+  ['GET', '/api/v1/contact-preferences', 'read'],
+  [
+    'PUT',
+    '/api/v1/contact-preferences/ada@example.org',
+    'operate',
+    '{"zone":"UTC","quietHours":null,"refused":[]}',
+  ],
+  ['DELETE', '/api/v1/contact-preferences/ada@example.org', 'operate'],
   ['GET', '/api/v1/overview', 'read'],
   ['GET', '/api/v1/topics', 'read'],
   ['GET', '/api/v1/rules', 'read'],
@@ -204,6 +217,8 @@ describe('the access table', () => {
           ?.replace(ID, '{id}')
           .replace('high-speed', '{name}')
           .replace('/track/T-1', '/track/{token}')
+          .replace('/channels/x', '/channels/{name}')
+          .replace('ada@example.org', '{address}')
           .replace('L-1', '{linkId}')
           .replace('T-1', '{id}') ?? ''
       const known = new Set(

@@ -13,7 +13,8 @@ import type { ServerOptions } from './options.ts'
 import { HttpProblem } from './problems.ts'
 
 /** As browsers check it; whether anybody reads there is shown by what is sent. */
-const EMAIL = '^[^\\s@<>(),;:"\\[\\]\\\\]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?$'
+export const EMAIL =
+  '^[^\\s@<>(),;:"\\[\\]\\\\]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?$'
 export const email = () =>
   Type.String({ maxLength: 320, pattern: EMAIL, expected: 'an e-mail address' })
 

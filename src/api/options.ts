@@ -11,6 +11,7 @@ import type { MessageContent, MessageTemplate } from '../ports/message.ts'
 import type { TenantDatabase } from '../ports/tenant-database.ts'
 import type { Views } from '../ports/views.ts'
 import type { AlertEvidence } from './alert-evidence.ts'
+import type { ChannelDesk } from './channel-desk.ts'
 import type { ProcessServerOptions } from './process-server.ts'
 import type { RuleDesk } from './rule-desk.ts'
 
@@ -82,6 +83,8 @@ export interface ServerOptions extends ProcessServerOptions {
   readonly entityViews: readonly string[]
   /** Null where this process cannot write to the log. */
   readonly arrivalDesk: ArrivalDesk | null
+  /** Null where this process keeps no channels. */
+  readonly channelDesk: ChannelDesk | null
   /** The words of messages, with an example of each. */
   readonly messageTemplates: readonly TemplateExample[]
   profiles(): readonly GoodsProfile[]

@@ -17,7 +17,9 @@ import { alertRoutes } from './routes/alerts.ts'
 import { answerRoutes } from './routes/answers.ts'
 import { appointmentRoutes } from './routes/appointments.ts'
 import { arrivalFigureRoutes } from './routes/arrival-figures.ts'
+import { channelRoutes } from './routes/channels.ts'
 import { coldChainRoutes } from './routes/cold-chain.ts'
+import { contactPreferenceRoutes } from './routes/contact-preferences.ts'
 import { customerRoutes } from './routes/customers.ts'
 import { fleetRoutes } from './routes/fleet.ts'
 import { fleetQuestionRoutes } from './routes/fleet-questions.ts'
@@ -116,6 +118,8 @@ function routesOf(context: ApiContext): FastifyPluginAsync {
     notificationRoutes(api, context)
     workflowRoutes(api, context)
     messageRoutes(api, context)
+    channelRoutes(api, context)
+    contactPreferenceRoutes(api, context)
     truckRoutes(api, context)
     vehicleRoutes(api, context)
     coldChainRoutes(api, context)

@@ -1,13 +1,12 @@
 // Everything that workflows stand on, opened and closed together: the outbox, the engine, the messages and their
 // transports.
 
-import { readFile, stat } from 'node:fs/promises'
-import { join } from 'node:path'
 import { startDbosEngine } from '../adapters/dbos/dbos-engine.ts'
 import type { DatabaseAddress } from '../adapters/postgres/address.ts'
 import { createAlertReader } from '../adapters/postgres/alert-reader.ts'
 import { createAnswerStore } from '../adapters/postgres/answer-store.ts'
 import { createArrivalReader } from '../adapters/postgres/arrival-reader.ts'
+import { createChannelStore } from '../adapters/postgres/channel-store.ts'
 import { createPool, databaseOf } from '../adapters/postgres/database.ts'
 import { createMessageStore } from '../adapters/postgres/message-store.ts'
 import { createOutbox } from '../adapters/postgres/outbox-store.ts'
@@ -20,17 +19,16 @@ import type { Logger } from '../ports/logger.ts'
 import { customerWorkflows } from '../workflows/customers/milestone-workflow.ts'
 import { excursionWorkflow } from '../workflows/excursion/excursion.ts'
 import { lateArrivalWorkflow } from '../workflows/late-arrival/late-arrival.ts'
-import { ChannelFile } from '../workflows/messages/channel-file.ts'
-import { MAX_CHANNELS_CHARACTERS } from '../workflows/messages/channels.ts'
+import type { ChannelBook } from '../workflows/messages/channel-book.ts'
 import { RETRY_POLICIES } from '../workflows/messages/delivery.ts'
 import { messageWorkflows } from '../workflows/messages/message-workflows.ts'
 import { startWork } from '../workflows/work.ts'
+import { channelBook } from './channels-file.ts'
 import type { WorkDesk } from './desk-calls.ts'
 import { messageTemplates } from './message-templates.ts'
 import { openTransports } from './message-transports.ts'
 import type { Settings } from './settings.ts'
 
-export const CHANNELS_FILE = 'channels.yaml'
 const RELOAD_MS: DurationMs = 2 * SECOND_MS
 /** For what steps do, which is permanent before anybody is told. */
 const MAX_CONNECTIONS = 4
@@ -50,6 +48,8 @@ export interface DurableWorkOptions extends WorkThreadData {
   readonly desk: WorkDesk
   /** Names this run of the program; never used again by another. */
   readonly executorId: string
+  /** How often and how far apart each kind of channel is tried; the program's own where it is not given. */
+  readonly policies?: typeof RETRY_POLICIES
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -79,7 +79,8 @@ export async function openDurableWork(options: DurableWorkOptions): Promise<Dura
   prepareStatements(enginePool)
   joinBegin(enginePool)
   const outbox = createOutbox(pool)
-  const channels = new ChannelFile(channelFile(join(settings.dataDir, CHANNELS_FILE)), logger)
+  const store = createChannelStore(databaseOf(pool))
+  const channels = channelBook(settings.dataDir, store, logger)
   await channels.reload()
   const transport = openTransports({ settings, clock, channels: () => channels.table })
   const common = {
@@ -91,7 +92,7 @@ export async function openDurableWork(options: DurableWorkOptions): Promise<Dura
     channels: () => channels.table,
     nowMs: () => clock.nowMs(),
     publicUrl: settings.publicUrl ?? `http://localhost:${settings.port}`,
-    policies: RETRY_POLICIES,
+    policies: options.policies ?? RETRY_POLICIES,
   }
   const engine = await startDbosEngine({
     pool: enginePool,
@@ -133,24 +134,9 @@ export async function openDurableWork(options: DurableWorkOptions): Promise<Dura
   }
 }
 
-async function reload(channels: ChannelFile, clock: Clock, stop: AbortSignal): Promise<void> {
+async function reload(channels: ChannelBook, clock: Clock, stop: AbortSignal): Promise<void> {
   while (!stop.aborted) {
     await clock.sleep(RELOAD_MS, stop)
     if (!stop.aborted) await channels.reload()
-  }
-}
-
-function channelFile(path: string) {
-  return {
-    async read() {
-      try {
-        const { size } = await stat(path)
-        if (size > 4 * MAX_CHANNELS_CHARACTERS) throw new Error(`it has ${size} bytes`)
-        return await readFile(path, 'utf8')
-      } catch (error) {
-        if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-        throw error
-      }
-    },
   }
 }

@@ -6,12 +6,17 @@ import type { MessageTemplate } from '../ports/message.ts'
 import { excursionTemplates } from '../workflows/excursion/excursion.ts'
 import { lateArrivalTemplates } from '../workflows/late-arrival/templates.ts'
 import { fillTemplate } from '../workflows/messages/fill-template.ts'
-import { ALERTS_TEMPLATE, GATHERED_TEMPLATE } from '../workflows/messages/templates.ts'
+import {
+  ALERTS_TEMPLATE,
+  CHANNEL_TEST_TEMPLATE,
+  GATHERED_TEMPLATE,
+} from '../workflows/messages/templates.ts'
 
 export const messageTemplates: ReadonlyMap<string, MessageTemplate> = new Map(
   [
     ALERTS_TEMPLATE,
     GATHERED_TEMPLATE,
+    CHANNEL_TEST_TEMPLATE,
     ...Object.values(lateArrivalTemplates),
     ...Object.values(excursionTemplates),
     ...domains.flatMap(({ templates }) => templates ?? []),

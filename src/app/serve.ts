@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { FastifyInstance } from 'fastify'
+import { createChannelStore } from '../adapters/postgres/channel-store.ts'
 import { createReferenceStore } from '../adapters/postgres/reference-store.ts'
 import { connectTenantDatabase } from '../adapters/postgres/tenant-database.ts'
 import { createTokenStore } from '../adapters/postgres/token-store.ts'
@@ -16,6 +17,8 @@ import { eventsRoutes } from '../doors/http-events.ts'
 import { type DurationMs, SECOND_MS } from '../kernel/time.ts'
 import type { ReferenceDocument } from '../ports/reference-source.ts'
 import { createAlertEvidence } from './alert-evidence.ts'
+import { createChannelDesk } from './channel-desk.ts'
+import { channelBook } from './channels-file.ts'
 import { templateExamples } from './message-templates.ts'
 import { needsDatabase, type Platform } from './platform.ts'
 import { openReferenceSource } from './reference-source.ts'
@@ -107,6 +110,7 @@ async function createApp(
       references: createReferenceStore(database),
     }),
     arrivalDesk: platform.arrivalDesk,
+    channelDesk: channelDeskOf(platform),
     messageTemplates: templateExamples(),
     profiles: () => [...profilesOf(references.reference(PROFILE_TABLE)).values()],
     vehicleProfile: (vehicleId) => profileOf(vehicleId, references),
@@ -119,6 +123,11 @@ async function createApp(
   const app = createServer(parts)
   app.addHook('onClose', () => tenantDatabase.close())
   return app
+}
+
+function channelDeskOf({ database, logger, settings }: Platform) {
+  const store = createChannelStore(database)
+  return createChannelDesk({ book: channelBook(settings.dataDir, store, logger), store, newSecret })
 }
 
 interface References {

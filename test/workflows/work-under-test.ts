@@ -11,6 +11,7 @@ import type { JourneyPlan } from '../../src/domains/arrivals/plans.ts'
 import { derivedId } from '../../src/kernel/ids.ts'
 import type { Database, SqlRow } from '../../src/ports/database.ts'
 import type { Logger } from '../../src/ports/logger.ts'
+import type { RETRY_POLICIES } from '../../src/workflows/messages/delivery.ts'
 import { type MailServer, startMailServer } from '../mail-server.ts'
 import { silentLogger, type TestPostgres, testPostgres } from '../postgres-server.ts'
 import { until } from '../waiting.ts'
@@ -32,12 +33,15 @@ export interface WorkUnderTest extends TestPostgres {
 export interface WorkOptions {
   readonly channels?: string
   readonly smtp?: boolean
+  /** Of another server than the one that comes with it. */
+  readonly smtpUrl?: string
+  readonly policies?: typeof RETRY_POLICIES
   readonly logger?: Logger
 }
 
 export async function workUnderTest(
   t: TestContext,
-  { channels, smtp = true, logger = silentLogger }: WorkOptions = {},
+  { channels, smtp = true, smtpUrl, policies, logger = silentLogger }: WorkOptions = {},
 ): Promise<WorkUnderTest> {
   // What is opened last is closed first: the workflows before their servers.
   const running: { work: DurableWork | null } = { work: null }
@@ -61,10 +65,11 @@ export async function workUnderTest(
       mailFrom: 'Outrider <outrider@test.example>',
       port: 8080,
       publicUrl: 'https://outrider.test.example',
-      smtpUrl: smtp ? mail.url : null,
+      smtpUrl: smtpUrl ?? (smtp ? mail.url : null),
     },
     database: postgres.address,
     executorId: 'under-test',
+    ...(policies === undefined ? {} : { policies }),
     clock: systemClock(),
     logger,
   })

@@ -40,6 +40,7 @@ const documentSchema = Type.Object(
   strict,
 )
 const check = TypeCompiler.Compile(documentSchema)
+const checkOne = TypeCompiler.Compile(channelSchema)
 
 export interface Channel {
   readonly name: string
@@ -68,6 +69,13 @@ export type ChannelTable = ReadonlyMap<string, Channel>
 
 export const DEFAULT_CHANNELS: ChannelTable = new Map([[INBOX.name, INBOX]])
 
+/** One channel of the document, name included. Secrets are never repeated. */
+export function parseChannel(document: unknown): Result<Channel, readonly string[]> {
+  if (!checkOne.Check(document)) return failed(problemsOf(checkOne.Errors(document)))
+  const problems = problemOf(document)
+  return problems.length > 0 ? failed(problems) : ok(channelOf(document))
+}
+
 /** Each problem names the channel or the place in the document. Secrets are never repeated. */
 export function parseChannels(text: string): Result<ChannelTable, readonly string[]> {
   if (text.length > MAX_CHANNELS_CHARACTERS) {
@@ -81,9 +89,7 @@ export function parseChannels(text: string): Result<ChannelTable, readonly strin
     return failed([`it is not YAML${where}`])
   }
   if (!check.Check(document)) {
-    return failed(
-      [...check.Errors(document)].slice(0, 10).map(({ path, message }) => `${path}: ${message}`),
-    )
+    return failed(problemsOf(check.Errors(document)))
   }
   const problems = document.channels.flatMap(problemOf)
   const names = document.channels.map((channel) => channel.name)
@@ -97,6 +103,10 @@ export function parseChannels(text: string): Result<ChannelTable, readonly strin
       ...document.channels.map((channel) => [channel.name, channelOf(channel)] as const),
     ]),
   )
+}
+
+function problemsOf(errors: Iterable<{ readonly path: string; readonly message: string }>) {
+  return [...errors].slice(0, 10).map(({ path, message }) => `${path}: ${message}`)
 }
 
 function problemOf(channel: Static<typeof channelSchema>): readonly string[] {

@@ -43,6 +43,19 @@ export const GATHERED_TEMPLATE: MessageTemplate = {
   },
 }
 
+export const CHANNEL_TEST_TEMPLATE: MessageTemplate = {
+  name: 'channel-test',
+  purpose: 'Somebody tries out a channel.',
+  subject: 'Outrider reaches “{channel}”',
+  lines: ['This is a test of the channel “{channel}”. Nothing has to be done.'],
+  facts: [
+    { label: 'Asked by', value: '{askedBy}' },
+    { label: 'At', value: '{askedAt}' },
+  ],
+  actions: [],
+  example: { channel: 'dispatch', askedBy: 'ada', askedAt: '2026-11-27T10:00:00Z' },
+}
+
 function numbered(name: string, count: number): readonly string[] {
   return Array.from({ length: count }, (_, index) => `{${name}${index + 1}}`)
 }

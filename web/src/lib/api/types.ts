@@ -884,3 +884,25 @@ export interface MessageTemplate {
   readonly template: MessageContent
   readonly preview: MessageContent
 }
+
+export interface MessageChannel {
+  readonly name: string
+  readonly kind: 'email' | 'webhook' | 'slack' | 'teams' | 'inbox'
+  readonly to: string
+  readonly signed: boolean
+  readonly allowPrivateAddress: boolean
+  readonly zone: string
+  readonly quietHours: { readonly from: string; readonly to: string } | null
+  readonly source: 'built-in' | 'file' | 'api'
+  readonly updatedAt: string | null
+  readonly updatedBy: string | null
+}
+
+export interface ContactPreference {
+  readonly address: string
+  readonly zone: string
+  readonly quietHours: { readonly from: string; readonly to: string } | null
+  readonly refused: readonly string[]
+  readonly updatedAt: string
+  readonly updatedBy: string
+}
