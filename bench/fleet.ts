@@ -35,20 +35,33 @@ export interface Backlog {
 
 /** Fills the log of a data directory with readings that came in until just now. */
 export async function writeBacklog(dataDir: string, { events, trucks }: Backlog): Promise<void> {
+  await writeFleet(dataDir, {
+    ...{ topic: TOPIC, events, spanMs: (events / trucks) * READING_INTERVAL_MS },
+    fleet: (startMs) => fleetOf({ trucks, startMs, intervalMs: READING_INTERVAL_MS }),
+  })
+}
+
+/** What any simulated fleet sent in the time that is given, until just now. */
+export async function writeFleet(
+  dataDir: string,
+  plan: {
+    readonly topic: string
+    readonly events: number
+    readonly spanMs: number
+    readonly fleet: (startMs: number) => Pick<TruckSimulation, 'take'>
+  },
+): Promise<void> {
   const log = await openLmdbLog({
     directory: join(dataDir, 'log'),
     clock: systemClock(),
     mode: 'write',
   })
   try {
-    await log.ensureTopic(TOPIC, { partitions: PARTITIONS })
-    const spanMs = (events / trucks) * READING_INTERVAL_MS
+    const { topic, events, spanMs } = plan
+    await log.ensureTopic(topic, { partitions: PARTITIONS })
     const startMs = Date.now() - spanMs - UNDER_WAY_MS
-    await appendAll(log, fleetOf({ trucks, startMs, intervalMs: READING_INTERVAL_MS }), {
-      events,
-      recordMs: spanMs / events,
-      startMs,
-    })
+    const recordMs = spanMs / events
+    await appendAll(log, plan.fleet(startMs), { topic, events, recordMs, startMs })
   } finally {
     await log.close()
   }
@@ -56,8 +69,13 @@ export async function writeBacklog(dataDir: string, { events, trucks }: Backlog)
 
 async function appendAll(
   log: Log,
-  fleet: TruckSimulation,
-  plan: { readonly events: number; readonly recordMs: number; readonly startMs: number },
+  fleet: Pick<TruckSimulation, 'take'>,
+  plan: {
+    readonly topic: string
+    readonly events: number
+    readonly recordMs: number
+    readonly startMs: number
+  },
 ): Promise<void> {
   const underWay: Promise<void>[] = []
   let appended = 0
@@ -75,7 +93,7 @@ async function appendAll(
       return { key: batch.keys[index] ?? '', value, receivedAtMs, tenantId: 'default' }
     })
     appended += records.length
-    underWay.push(log.append(TOPIC, records))
+    underWay.push(log.append(plan.topic, records))
     if (underWay.length >= APPENDS_UNDER_WAY) await underWay.shift()
   }
   await Promise.all(underWay)

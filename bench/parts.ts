@@ -24,6 +24,7 @@ import {
   WINDOW_QUESTIONS,
 } from './stored-answers.ts'
 import { vehicleCosts } from './vehicle-costs.ts'
+import { vehicleDrain } from './vehicle-drain.ts'
 import { workflowRate } from './workflow-rate.ts'
 
 export interface Plan {
@@ -373,29 +374,26 @@ export async function timeToRecover(findings: Findings): Promise<void> {
   rmSync(dataDir, { recursive: true, force: true })
 }
 
-/** What enrichment, rules and windows of vehicles cost a task. */
-export async function costOfJudging({ plan, say, add }: Findings): Promise<void> {
-  say('telemetry through the vehicles pipeline, and through a bare one')
-  const { bareEventsPerSecond, eventsPerSecond, ratio } = vehicleCosts(plan.backlogEvents / 4)
-  add({
-    id: 'vehicles.bare',
-    label: 'vehicle telemetry, one task, archived and shown only',
-    value: bareEventsPerSecond,
-    unit: 'events/s',
-  })
-  add({
-    id: 'vehicles.rate',
-    label: '  with enrichment, rules and windows',
-    value: eventsPerSecond,
-    unit: 'events/s',
-  })
+/** What enrichment, rules and windows of vehicles cost: of the way into the archive, and of a task by itself. */
+export async function costOfJudging({ plan, folder, say, add }: Findings): Promise<void> {
+  say('a backlog of telemetry through the vehicles pipeline, and through a bare one')
+  const events = plan.backlogEvents / 4
+  const drained = await vehicleDrain(folder, { events, turns: plan.copies })
+  const rate = (id: string, label: string, value: number): void =>
+    add({ id, label, value, unit: 'events/s' })
+  rate('vehicles.bare', 'telemetry archived and shown only', drained.bareEventsPerSecond)
+  rate('vehicles.rate', '  with enrichment, rules and windows', drained.eventsPerSecond)
   add({
     id: 'vehicles.ratio',
     label: '  of the bare path',
-    value: ratio,
+    value: drained.ratio,
     unit: '',
     goal: AT_LEAST(0.8),
   })
+  say('the same by a task alone')
+  const { bareEventsPerSecond, eventsPerSecond } = vehicleCosts(events)
+  rate('vehicles.task.bare', '  by the task alone, archived and shown only', bareEventsPerSecond)
+  rate('vehicles.task.rate', '  by the task alone, with all', eventsPerSecond)
 }
 
 /** Estimates of arrival in a city of 919 stretches, and what one change of traffic touches. */

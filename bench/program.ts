@@ -163,18 +163,23 @@ export function databaseOf(dataDir: string): pg.Pool {
   return pool
 }
 
-export async function archivedIn(database: pg.Pool): Promise<number> {
+export async function archivedIn(database: pg.Pool, pipeline = 'cold-chain'): Promise<number> {
   const { rows } = await database.query<{ events: string | null }>(
-    `SELECT sum(next_offset) AS events FROM task WHERE pipeline = 'cold-chain'`,
+    'SELECT sum(next_offset) AS events FROM task WHERE pipeline = $1',
+    [pipeline],
   )
   return Number(rows[0]?.events ?? 0)
 }
 
-export async function untilArchived(database: pg.Pool, events: number): Promise<number> {
+export async function untilArchived(
+  database: pg.Pool,
+  events: number,
+  pipeline?: string,
+): Promise<number> {
   let reached = -1
   let reachedMs = Date.now()
   for (;;) {
-    const now = await archivedIn(database)
+    const now = await archivedIn(database, pipeline)
     if (now >= events) return Date.now()
     if (now > reached) {
       reached = now

@@ -1,5 +1,5 @@
 // What enrichment, rules and windows of vehicles cost: the same telemetry through a task of the whole
-// pipeline, and through one that only archives and shows it; and a day of windows read back.
+// pipeline, and through one that only archives and shows it.
 
 import { CopyEncoder } from '../src/adapters/postgres/copy-encoder.ts'
 import { seededRandom } from '../src/adapters/random/seeded-random.ts'
@@ -30,7 +30,7 @@ const START_MS = Date.UTC(2026, 0, 5, 6)
 const TURNS = 5
 
 /** Archives and shows each event, and judges nothing. */
-const bare: Pipeline<VehicleTelemetry, { last: VehicleTelemetry | null }> = {
+export const bareVehicles: Pipeline<VehicleTelemetry, { last: VehicleTelemetry | null }> = {
   name: 'bare',
   topic: vehicleTelemetry,
   stateFormat: 1,
@@ -63,11 +63,11 @@ export interface VehicleCosts {
 export function vehicleCosts(events: number): VehicleCosts {
   const records = telemetry(events)
   // The compiler sees both before anything counts.
-  rateOf(bare, records)
+  rateOf(bareVehicles, records)
   rateOf(vehiclesPipeline, records)
   const rates = { bare: [] as number[], whole: [] as number[], ratio: [] as number[] }
   for (let turn = 0; turn < TURNS; turn++) {
-    const bareRate = rateOf(bare, records)
+    const bareRate = rateOf(bareVehicles, records)
     const wholeRate = rateOf(vehiclesPipeline, records)
     rates.bare.push(bareRate)
     rates.whole.push(wholeRate)
