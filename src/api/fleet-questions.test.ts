@@ -433,6 +433,11 @@ test('every question of TSBS has the answer that the plain readings give, by rou
         return { status: response.status, body: JSON.parse(await response.text()) }
       }
       const second = `from=${toIso(T0 + DAY_MS)}&to=${toIso(END_MS)}`
+      // Less than 50 km say nothing of consumption.
+      const short = `from=${toIso(T0 + 6 * HOUR_MS)}&to=${toIso(T0 + 6 * HOUR_MS + PERIOD_MS)}`
+      const [east] = (await at(`consumption?${short}&fleet=East`)).body.items
+      ok(east.distanceKm > 15 && east.distanceKm < 30)
+      equal(east.litresPer100Km, null)
       equal((await at(`breakdowns?${second}&fleet=West`)).body.items[0].breakdowns, 1)
       equal((await at(`long-driving?${second}&type=vehicle`)).body.items.length, 0)
       equal((await at(`load?from=${toIso(T0 - 100 * DAY_MS)}&to=${toIso(END_MS)}`)).status, 400)

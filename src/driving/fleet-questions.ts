@@ -5,7 +5,7 @@
 import { type EpochMs, HOUR_MS } from '../kernel/time.ts'
 import type { Database, SqlRow } from '../ports/database.ts'
 import { PERIOD_MS } from './driving.ts'
-import { MAX_FLEET_ROWS } from './queries.ts'
+import { MAX_FLEET_ROWS, SCORED_BY_LEVEL_KM } from './queries.ts'
 
 /** More driven periods than this in four hours leave no room for a rest of twenty minutes. */
 export const LONG_PERIODS_OF_4H = 22
@@ -123,7 +123,8 @@ export function fleetConsumption(database: Database, scope: QuestionScope): Prom
      )
      SELECT fleet, sum(distance_km) AS "distanceKm", sum(litres) AS "usedLitres",
        sum(distance_km * nominal) / 100 AS "nominalLitres",
-       100 * sum(litres) / nullif(sum(distance_km), 0) AS "litresPer100Km",
+       CASE WHEN sum(distance_km) >= ${SCORED_BY_LEVEL_KM}
+         THEN 100 * sum(litres) / sum(distance_km) END AS "litresPer100Km",
        sum(distance_km * nominal) / nullif(sum(distance_km), 0) AS "nominalLitresPer100Km"
      FROM moved WHERE litres IS NOT NULL AND nominal IS NOT NULL
      GROUP BY fleet ORDER BY fleet`,
