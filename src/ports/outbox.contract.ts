@@ -69,7 +69,7 @@ export function describeOutbox(name: string, open: () => Promise<OutboxUnderTest
       await outbox.done([effect('done').id])
       const buried: string[] = []
       await outbox.bury(LEASE, async (dead) => void buried.push(dead))
-      assert.deepEqual(buried, [], 'all live')
+      assert.equal(buried.length, 0, 'all live')
       await age('dead')
       await assert.rejects(outbox.bury(LEASE, async () => Promise.reject(new Error('not now'))))
       assert.deepEqual(await outbox.take('b', 10), [], 'it was not taken over')
