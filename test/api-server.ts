@@ -87,7 +87,7 @@ export function optionsForTest({
       },
     ],
     ruleDesk: absentRuleDesk,
-    entityViews: ['trucks'],
+    entityViews: [{ view: 'trucks', topic: 'truck-readings' }],
     alertEvidence: { referenceRows: async () => [] },
     arrivalDesk: null,
     channelDesk: null,

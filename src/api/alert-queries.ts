@@ -1,6 +1,7 @@
 // Alerts in Postgres: the record of what the engine found, and what people did about it.
 
 import { isUuid } from '../kernel/ids.ts'
+import { toIso } from '../kernel/time.ts'
 import type { Handling } from '../ports/alert.ts'
 import type { Database } from '../ports/database.ts'
 import { Conditions } from '../ports/sql-conditions.ts'
@@ -16,7 +17,7 @@ import {
   positionOf,
 } from './alert-rows.ts'
 import { decodeCursor, encodeCursor, pageOf } from './cursor.ts'
-import { epochMsOf, isoOf } from './sql-values.ts'
+import { isoOf } from './sql-values.ts'
 import type { OpenRange } from './validation.ts'
 
 /** Comments and transitions of one alert that are shown, the newest ones. */
@@ -54,32 +55,52 @@ export interface AlertComment {
   readonly kind: AlertCommentKind
 }
 
-/** Newest start first. */
+/** Newest start first; `pending` are alerts that stand nowhere in the database, in any order. */
 export async function alertPage(
   database: Database,
   filter: AlertFilter,
-  page: { readonly limit: number; readonly cursor: string | undefined },
-) {
+  {
+    pending = [],
+    ...page
+  }: {
+    readonly limit: number
+    readonly cursor: string | undefined
+    readonly pending?: readonly AlertDocument[]
+  },
+): Promise<{ readonly items: readonly AlertDocument[]; readonly next: string | null }> {
   if (filter.notification !== undefined && !isUuid(filter.notification)) {
     return { items: [], next: null }
   }
   const conditions = conditionsOf(filter)
+  let unseen = pending
   if (page.cursor !== undefined) {
     const [atMs = 0, id = ''] = decodeCursor('alerts', ['number', 'string'], page.cursor)
     const startsAt = conditions.parameter(new Date(Number(atMs)))
     conditions.addText(
       `(starts_at, id) < (${startsAt}::timestamptz, ${conditions.parameter(id)}::uuid)`,
     )
+    const last = { startsAt: toIso(Number(atMs)), id: String(id) }
+    unseen = pending.filter((alert) => newestFirst(last, alert) < 0)
   }
   const rows = await database.query(
     `select ${ALERT_COLUMNS} from alert ${conditions.where}
      order by starts_at desc, id desc limit ${conditions.parameter(page.limit + 1)}`,
     conditions.parameters,
   )
-  const cut = pageOf(rows, page.limit, (row) =>
-    encodeCursor('alerts', [epochMsOf(row.starts_at), String(row.id)]),
+  const found = [...rows.map(documentOf), ...unseen].sort(newestFirst)
+  const cut = pageOf(found, page.limit, ({ startsAt, id }) =>
+    encodeCursor('alerts', [Date.parse(startsAt), id]),
   )
-  return { items: cut.rows.map(documentOf), next: cut.next }
+  return { items: cut.rows, next: cut.next }
+}
+
+type PlaceInList = Pick<AlertDocument, 'startsAt' | 'id'>
+
+/** As the database orders them. */
+function newestFirst(a: PlaceInList, b: PlaceInList): number {
+  const apartMs = Date.parse(b.startsAt) - Date.parse(a.startsAt)
+  if (apartMs !== 0 || a.id === b.id) return apartMs
+  return a.id < b.id ? 1 : -1
 }
 
 function conditionsOf(filter: AlertFilter): Conditions {

@@ -96,7 +96,7 @@ export function labelsOf(value: unknown): Record<string, string> {
   return Object.fromEntries(Object.entries(Object(value)).map(([name, text]) => [name, `${text}`]))
 }
 
-function fieldsOf(value: unknown): AlertDocument['value'] {
+export function fieldsOf(value: unknown): AlertDocument['value'] {
   const fields: AlertDocument['value'] = {}
   for (const [name, field] of Object.entries(Object(value))) {
     const plain =

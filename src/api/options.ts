@@ -12,6 +12,7 @@ import type { TenantDatabase } from '../ports/tenant-database.ts'
 import type { Views } from '../ports/views.ts'
 import type { AlertEvidence } from './alert-evidence.ts'
 import type { ChannelDesk } from './channel-desk.ts'
+import type { EntityView } from './pending-alerts.ts'
 import type { ProcessServerOptions } from './process-server.ts'
 import type { RuleDesk } from './rule-desk.ts'
 
@@ -80,7 +81,7 @@ export interface ServerOptions extends ProcessServerOptions {
   readonly ruleDesk: RuleDesk
   readonly alertEvidence: AlertEvidence
   /** Views whose documents say which rules are about to fire. */
-  readonly entityViews: readonly string[]
+  readonly entityViews: readonly EntityView[]
   /** Null where this process cannot write to the log. */
   readonly arrivalDesk: ArrivalDesk | null
   /** Null where this process keeps no channels. */

@@ -24,7 +24,7 @@ import { needsDatabase, type Platform } from './platform.ts'
 import { openReferenceSource } from './reference-source.ts'
 import { mayWriteLog } from './role-needs.ts'
 import { createRuleDesk } from './rule-desk.ts'
-import { allPipelines, archivedTopics, checkReference } from './topics.ts'
+import { allPipelines, archivedTopics, checkReference, topicName } from './topics.ts'
 import { programVersion } from './version.ts'
 
 const DASHBOARD = fileURLToPath(new URL('../../web/build', import.meta.url))
@@ -104,7 +104,9 @@ async function createApp(
     topics: [...archivedTopics.values()],
     topicStatus: () => platform.topicStatus(),
     ruleDesk: createRuleDesk(platform, rules),
-    entityViews: allPipelines.flatMap(({ view }) => (view === undefined ? [] : [view.name])),
+    entityViews: allPipelines.flatMap(({ view, topic }) =>
+      view === undefined ? [] : [{ view: view.name, topic: topicName(settings, topic.name) }],
+    ),
     alertEvidence: createAlertEvidence({
       ...{ settings, database },
       references: createReferenceStore(database),

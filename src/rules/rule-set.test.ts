@@ -109,7 +109,10 @@ test('what holds, though not yet for long or often enough, is pending', () => {
   const lasting = watch({ forMs: 20_000 })
   lasting.warm(0, 8)
   lasting.warm(10, 8)
-  const about = { rule: 'too-warm', severity: 'major', entityType: 'box', instance: '' }
+  const about = {
+    ...{ rule: 'too-warm', ruleVersion: 3, severity: 'major', entityType: 'box', instance: '' },
+    value: { temperatureC: 8, zone: null },
+  }
   assert.deepEqual(lasting.rules.pending(lasting.runs), [
     { ...about, sinceMs: 0, firesAtMs: 20_000, seen: 2, needed: null },
   ])

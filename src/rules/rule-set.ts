@@ -371,11 +371,12 @@ export class RuleSet {
 }
 
 function pendingRun(definition: RuleDefinition, run: RuleRun): readonly PendingRule[] {
-  const { name: rule, severity, entityType, count, forMs = 0 } = definition
+  const { name: rule, version: ruleVersion, severity, entityType, count, forMs = 0 } = definition
   const sinceMs = run.heldSinceMs ?? run.hits?.[0]
   if (sinceMs === undefined) return []
   const { instance } = run
-  const about = { rule, severity, entityType, instance, sinceMs }
+  const value = run.opening ?? {}
+  const about = { rule, ruleVersion, severity, entityType, instance, sinceMs, value }
   return count === undefined
     ? [{ ...about, firesAtMs: sinceMs + forMs, seen: run.count, needed: null }]
     : [{ ...about, firesAtMs: null, seen: run.hits?.length ?? 0, needed: count }]

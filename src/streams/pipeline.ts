@@ -2,7 +2,7 @@
 // event and event time, with no clock, chance or I/O.
 
 import type { DurationMs, EpochMs } from '../kernel/time.ts'
-import type { Severity } from '../ports/alert.ts'
+import type { FieldValue, Severity } from '../ports/alert.ts'
 import type { DeadLetter, OutboxEntry } from '../ports/checkpoint-store.ts'
 import type { LogRecord } from '../ports/log.ts'
 import type { RowLayout, RowTable } from '../ports/row-table.ts'
@@ -45,6 +45,7 @@ export const RULE_TABLE_PREFIX = 'rules.'
 /** A rule whose condition holds, though not yet for long or often enough to fire. */
 export interface PendingRule {
   readonly rule: string
+  readonly ruleVersion: number
   readonly severity: Severity
   readonly entityType: string
   readonly instance: string
@@ -54,6 +55,8 @@ export interface PendingRule {
   /** Events on which it held, and how many it takes; null where it takes time. */
   readonly seen: number
   readonly needed: number | null
+  /** Fields of the event that began to hold. */
+  readonly value: Readonly<Record<string, FieldValue>>
 }
 
 /** Rules as far as the engine takes part in them. */

@@ -8,6 +8,7 @@ import { principalOf } from '../access.ts'
 import { ACTIONS, type ActionKind, act, comment } from '../alert-actions.ts'
 import { alertSchema } from '../alert-json.ts'
 import type { ApiContext } from '../context.ts'
+import { pendingDocument } from '../pending-alerts.ts'
 import { HttpProblem } from '../problems.ts'
 import { idParameter, MAX_LIMIT, MAX_TEXT_LENGTH, nullable, text } from '../schemas.ts'
 import { invalidParameter } from '../validation.ts'
@@ -187,7 +188,7 @@ export function alertActionRoutes(app: FastifyInstance, { options }: ApiContext)
 
 /** An alert goes to the live feed before it is in the database; then it is only a matter of moments. */
 export async function whyMissing(
-  { views }: ApiContext['options'],
+  { views, entityViews }: ApiContext['options'],
   { id, tenantId, merchantId }: TenantScope & { readonly id: string },
 ): Promise<HttpProblem> {
   const open = merchantId === null ? await views.openAlerts(tenantId) : []
@@ -195,6 +196,10 @@ export async function whyMissing(
     return new HttpProblem('not-yet-recorded', 'The alert is being recorded. Try again.', {
       retryAfterS: NOT_YET_RETRY_S,
     })
+  }
+  if ((await pendingDocument({ views, entityViews }, { id, tenantId, merchantId })) !== undefined) {
+    const why = 'The alert is pending: nobody can handle it before it fires.'
+    return new HttpProblem('conflict', why)
   }
   return new HttpProblem('not-found', `There is no alert "${id}".`)
 }
