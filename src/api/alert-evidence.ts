@@ -16,7 +16,7 @@ export interface ReferenceRow {
 export interface AlertEvidence {
   /** As the task saw the tables at that position; empty where it looks at none. */
   referenceRows(
-    position: AlertDocument['position'],
+    alert: Pick<AlertDocument, 'position' | 'value'>,
     event: EventDocument,
   ): Promise<readonly ReferenceRow[]>
 }

@@ -8,8 +8,11 @@ import { isRuleTable } from '../rules/rule-source.ts'
 import type { Settings } from './settings.ts'
 import { allDomains, topicName } from './topics.ts'
 
+/** Versions of tables that are held; the one looked at longest ago goes first. */
+const MAX_KEPT_TABLES = 8
+
 export function createAlertEvidence(options: {
-  readonly settings: Settings
+  readonly settings: Pick<Settings, 'topicNames'>
   readonly database: Database
   readonly references: ReferenceStore
 }): AlertEvidence {
@@ -29,8 +32,24 @@ export function createAlertEvidence(options: {
     return new Map(entries.map(([name, version]) => [name, Number(version)]))
   }
 
+  const loaded = new Map<string, unknown>()
+  /** A version never changes. */
+  const contentOf = async (name: string, version: number): Promise<unknown> => {
+    const key = `${name} ${version}`
+    const content = loaded.has(key) ? loaded.get(key) : await references.load(name, version)
+    loaded.delete(key)
+    loaded.set(key, content)
+    for (const [oldest] of loaded) {
+      if (loaded.size <= MAX_KEPT_TABLES) break
+      loaded.delete(oldest)
+    }
+    return content
+  }
+
   return {
-    async referenceRows({ topic, partition, offset }, event) {
+    async referenceRows({ position: { topic, partition, offset }, value }, event) {
+      // Events may leave out what an earlier one said; the alert shows what the rule saw.
+      const fields = { ...present(value), ...present(event) }
       for (const domain of allDomains) {
         const pipeline = domain.pipelines.find(
           (each) => topicName(settings, each.topic.name) === topic,
@@ -41,13 +60,17 @@ export function createAlertEvidence(options: {
         for (const { name } of domain.referenceTables) {
           const version = versions.get(name)
           if (version === undefined || isRuleTable(name)) continue
-          tables.set(name, await references.load(name, version))
+          tables.set(name, await contentOf(name, version))
         }
         return domain
-          .referenceRows(event, (name) => tables.get(name))
+          .referenceRows(pipeline.topic.name, fields, (name) => tables.get(name))
           .map((found): ReferenceRow => ({ ...found, version: versions.get(found.table) ?? null }))
       }
       return []
     },
   }
+}
+
+function present(fields: object): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null))
 }

@@ -46,7 +46,7 @@ export const internalTopics: ReadonlyMap<string, TopicDefinition<StreamEvent>> =
 )
 
 /** What the log calls a topic: another name where the operator's topics have one. */
-export function topicName(settings: Settings, topic: string): string {
+export function topicName(settings: Pick<Settings, 'topicNames'>, topic: string): string {
   return settings.topicNames.get(topic) ?? topic
 }
 

@@ -32,8 +32,12 @@ export interface Domain {
   /** The pipelines as the settings want them; as they are where a domain has nothing to choose. */
   pipelinesUnder?(settings: DomainSettings): readonly AnyPipeline[]
   readonly referenceTables: readonly ReferenceTableDefinition[]
-  /** Rows that an event, with its fields by name, is joined with; `tables` gives contents, or undefined. */
+  /**
+   * Rows that an event of one of its topics, with its fields by name, is joined with; `tables` gives contents,
+   * or undefined.
+   */
   referenceRows?(
+    topic: string,
     event: Readonly<Record<string, unknown>>,
     tables: (name: string) => unknown,
   ): readonly JoinedRow[]

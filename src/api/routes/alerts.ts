@@ -175,7 +175,7 @@ export function alertRoutes(app: FastifyInstance, { options }: ApiContext): void
           : undefined,
         opening === undefined || !isOperator
           ? []
-          : options.alertEvidence.referenceRows(alert.position, opening),
+          : options.alertEvidence.referenceRows(alert, opening),
       ])
       return {
         ...{ ...alert, transitions, comments },

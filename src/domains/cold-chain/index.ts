@@ -18,7 +18,7 @@ export const coldChain: Domain = {
   rules: [coldChainRules],
   pipelinesWith: (rules) => [coldChainPipelineWith(rules(coldChainRules))],
   fleets: [truckFleet],
-  referenceRows: ({ profile }, tables) => profileRow(profile, tables(PROFILE_TABLE)),
+  referenceRows: (_topic, { profile }, tables) => profileRow(profile, tables(PROFILE_TABLE)),
   referenceTables: [
     { name: PROFILE_TABLE, check: checkProfileTable },
     { name: FLEET_TABLE, check: checkFleetTable },

@@ -100,6 +100,15 @@ export function tariffsOf(content: unknown): Tariffs {
   return tariffs
 }
 
+/** What a trip in that currency is judged by. */
+export function tariffRow(
+  currency: unknown,
+  content: unknown,
+): readonly { readonly table: string; readonly row: Readonly<Record<string, unknown>> }[] {
+  const tariff = typeof currency === 'string' ? tariffsOf(content)[currency] : undefined
+  return tariff === undefined ? [] : [{ table: TARIFF_TABLE, row: { currency, ...tariff } }]
+}
+
 function isTariff(value: unknown): value is Tariff {
   if (typeof value !== 'object' || value === null) return false
   return ['base', 'perKm', 'perMinute'].every((part) => {

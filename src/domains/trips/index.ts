@@ -1,7 +1,7 @@
 // The only door to the trips domain.
 
 import type { Domain } from '../domain.ts'
-import { checkTariffs, TARIFF_TABLE } from './anomaly.ts'
+import { checkTariffs, TARIFF_TABLE, tariffRow } from './anomaly.ts'
 import { tripsPipeline, tripsPipelineWith } from './pipeline.ts'
 import { tripRules } from './rules.ts'
 import { tripFleet } from './simulate.ts'
@@ -11,6 +11,7 @@ export const tripsDomain: Domain = {
   pipelines: [tripsPipeline],
   rules: [tripRules],
   pipelinesWith: (rules) => [tripsPipelineWith(rules(tripRules))],
+  referenceRows: (_topic, { currency }, tables) => tariffRow(currency, tables(TARIFF_TABLE)),
   referenceTables: [{ name: TARIFF_TABLE, check: checkTariffs }],
   fleets: [tripFleet],
 }

@@ -21,7 +21,7 @@ export const vehicles: Domain = {
   pipelinesWith: (rules) => [vehiclesPipelineWith(rules(vehicleRules))],
   pipelinesUnder: ({ vehicleWindows }) => [vehiclesPipelineOver(vehicleWindows)],
   fleets: [vehicleFleet],
-  referenceRows: ({ vehicleId }, tables) => rowsOfVehicle(String(vehicleId), tables),
+  referenceRows: (_topic, { vehicleId }, tables) => rowsOfVehicle(String(vehicleId), tables),
   referenceTables: [
     { name: VEHICLES_TABLE, check: checkVehicles },
     { name: MODELS_TABLE, check: checkModels },

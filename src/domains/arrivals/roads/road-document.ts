@@ -53,6 +53,15 @@ export function checkRoads(content: unknown): string | undefined {
   return wrong === undefined ? undefined : `segment ${wrong.id} ends at a node that is not there`
 }
 
+/** The network that ways are found in, without its stretches: a way takes hundreds of them. */
+export function roadsRow(
+  content: unknown,
+): readonly { readonly table: string; readonly row: Readonly<Record<string, unknown>> }[] {
+  if (!isRoadDocument(content)) return []
+  const { name, version, attribution, segments } = content
+  return [{ table: ROAD_TABLE, row: { name, version, attribution, segments: segments.length } }]
+}
+
 export function isRoadDocument(content: unknown): content is RoadDocument {
   return check.Check(content)
 }
