@@ -90,10 +90,13 @@ export function topicInThreads(run: TopicRun): HistoryRun {
         failed.signal,
       ),
     )
-    const pipeline = historyPipeline(declared, documents)
-    const here = partitionsInTurn({ ...run, pipeline, partitions, taken })
+    const here = async (): Promise<number> => {
+      const pipeline = await historyPipeline(run.database, declared, documents)
+      const inTurn = partitionsInTurn({ ...run, pipeline, partitions, taken })
+      return inTurn(onAlert, (each) => noteProgress(0, each))
+    }
     const [events, ...results] = await Promise.all([
-      here(onAlert, (each) => noteProgress(0, each)),
+      here(),
       ...others,
     ]).finally(() => {
       Atomics.store(taken, 0, partitions.length)

@@ -90,7 +90,7 @@ async function run(
     }
     if (work.kind === 'run') {
       const { declared, documents, partitions, taken } = work
-      const pipeline = historyPipeline(declared, documents)
+      const pipeline = await historyPipeline(database, declared, documents)
       const alerts = new Map<string, Alert>()
       const run = partitionsInTurn({ ...options, pipeline, partitions, taken })
       const events = await run((alert) => alerts.set(alert.id, alert), options.progress)

@@ -13,8 +13,13 @@ export interface RuleScope {
   readonly eventFields: readonly string[] | null
 }
 
-/** Event fields that something beside the event is worked out of. */
-export type FieldOrigins = Readonly<Partial<Record<Root, readonly string[]>>>
+/**
+ * Event fields that something beside the event is worked out of: what a root holds, labels of alerts about
+ * silence, and what decides, whatever the rules look at, whether and when they are told of an event.
+ */
+export type FieldOrigins = Readonly<
+  Partial<Record<Exclude<Root, 'event' | 'last'> | 'silence' | 'always', readonly string[]>>
+>
 
 export const EVERYTHING: RuleScope = {
   alertsOnly: false,
@@ -29,6 +34,8 @@ export interface ScopedRules {
   readonly vocabulary: RuleVocabulary
   /** Absent where the domain does not say: then the whole event is read. */
   readonly origins: FieldOrigins | undefined
+  /** Rules may watch for silence, though none of these does. */
+  readonly maySilence: boolean
 }
 
 /** The scope of rules that do not change, where alerts are all that is wanted. */
@@ -37,6 +44,7 @@ export function scopeOf({
   conditionFields,
   vocabulary,
   origins,
+  maySilence,
 }: ScopedRules): RuleScope {
   const fields = new Set(conditionFields)
   for (const definition of definitions) {
@@ -45,12 +53,11 @@ export function scopeOf({
         fields.add(`${root}.${name.slice(name.indexOf('.') + 1)}`)
     }
   }
-  // A silence takes labels of the last event, which rules do not name.
-  const silent = definitions.some(({ noDataForMs }) => noDataForMs !== undefined)
+  const silent = maySilence || definitions.some(({ noDataForMs }) => noDataForMs !== undefined)
   return {
     alertsOnly: true,
     looksAt: (root, names) => names.some((name) => fields.has(`${root}.${name}`)),
-    eventFields: silent || origins === undefined ? null : eventFieldsOf(fields, origins),
+    eventFields: origins === undefined ? null : eventFieldsOf(fields, origins, silent),
   }
 }
 
@@ -63,8 +70,13 @@ function shownBy({ fields, summary, labels, instanceField }: RuleDefinition): re
   ]
 }
 
-function eventFieldsOf(fields: ReadonlySet<string>, origins: FieldOrigins): readonly string[] {
-  const needed = new Set<string>()
+function eventFieldsOf(
+  fields: ReadonlySet<string>,
+  origins: FieldOrigins,
+  silent: boolean,
+): readonly string[] {
+  // Alerts about silence take labels of the last event, which rules do not name.
+  const needed = new Set([...(origins.always ?? []), ...(silent ? (origins.silence ?? []) : [])])
   for (const field of fields) {
     const dot = field.indexOf('.')
     const root = ROOTS.find((each) => each === field.slice(0, dot))

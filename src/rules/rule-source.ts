@@ -94,9 +94,28 @@ export function liveRules(topic: RuleTopic): RuleSource {
   }
 }
 
-/** The same over history, where alerts are all that is wanted. */
-export function recordedRules(topic: RuleTopic): RuleSource {
-  return { ...liveRules(topic), scope: { ...EVERYTHING, alertsOnly: true } }
+/**
+ * The same over history, where alerts are all that is wanted: `tables` are all contents that the rule table
+ * ever had, so that nothing is read that no rule ever looked at.
+ */
+export function recordedRules(topic: RuleTopic, tables: readonly object[]): RuleSource {
+  const { vocabulary, origins } = topic
+  const everInForce = new Map(
+    tables
+      .flatMap(entriesIn)
+      .map((entry) => [`${entry.document.name} ${entry.version}`, entry] as const),
+  )
+  const set = new RuleSet(
+    [
+      ...builtInDefinitions(topic),
+      ...definitionsIn({ rules: [...everInForce.values()] } satisfies RuleTable, topic),
+    ],
+    vocabulary,
+  )
+  const { definitions, conditionFields } = set
+  // A table may be put in force while history is run: its silences begin where history ends.
+  const scope = scopeOf({ definitions, conditionFields, vocabulary, origins, maySilence: true })
+  return { ...liveRules(topic), scope }
 }
 
 export function fixedRules(topic: RuleTopic, definitions: readonly RuleDefinition[]): RuleSource {
@@ -115,7 +134,7 @@ export function triedRules(
   const { conditionFields } = set
   return {
     ...fixedSource(set),
-    scope: scopeOf({ definitions, conditionFields, vocabulary, origins }),
+    scope: scopeOf({ definitions, conditionFields, vocabulary, origins, maySilence: false }),
   }
 }
 

@@ -3,7 +3,12 @@
 
 import { DAY_MS } from '../../kernel/time.ts'
 import { copyRuns, openEpisodesOf } from '../../rules/rule-set.ts'
-import { liveRules, pipelineRules, type RuleSource } from '../../rules/rule-source.ts'
+import {
+  archiveColumnsFor,
+  liveRules,
+  pipelineRules,
+  type RuleSource,
+} from '../../rules/rule-source.ts'
 import type { KeyContext, Pipeline } from '../../streams/pipeline.ts'
 import { type JourneyPosition, journeyPositions } from './events.ts'
 import {
@@ -58,7 +63,7 @@ export function journeyPipelineWith(rules: RuleSource): Pipeline<JourneyPosition
     if (found !== null) {
       state.estimate = found
       if (found.lateProbability >= LATE_PROBABILITY) state.firstLateAtMs ??= atMs
-      putRows(state, context, lineIfNew(before, state.route, around))
+      if (!rules.scope.alertsOnly) putRows(state, context, lineIfNew(before, state.route, around))
     }
     state.wakeAtMs = nextLook(state, atMs, plan)
     if (state.position === null) return
@@ -68,6 +73,7 @@ export function journeyPipelineWith(rules: RuleSource): Pipeline<JourneyPosition
   return {
     name: 'journeys',
     topic: journeyPositions,
+    ...archiveColumnsFor(rules, journeyPositions.archive),
     stateFormat: 1,
     forgetAfterMs: DAY_MS,
     newState: newJourney,

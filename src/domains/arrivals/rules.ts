@@ -37,6 +37,8 @@ export const journeyRules: RuleTopic = {
   topic: journeyPositions,
   entityType: 'journey',
   documents,
+  // Where the traveller is decides when the journey is looked at again.
+  origins: { always: ['lat', 'lon', 'accuracyM'] },
   vocabulary: {
     event: eventFields(journeyPositions.schema),
     derived: {

@@ -123,6 +123,7 @@ export const coldChainRules: RuleTopic = {
       ...['fuelPercent', 'fuelLitres', 'speedKmh'],
     ],
     profile: ['profile'],
+    silence: ['shipmentId'],
   },
   vocabulary: {
     event: eventFields(truckReadings.schema),

@@ -2,7 +2,12 @@
 
 import { DAY_MS, type EpochMs, MINUTE_MS, toIso } from '../../kernel/time.ts'
 import { copyRuns, openEpisodesOf, type RuleRuns } from '../../rules/rule-set.ts'
-import { liveRules, pipelineRules, type RuleSource } from '../../rules/rule-source.ts'
+import {
+  archiveColumnsFor,
+  liveRules,
+  pipelineRules,
+  type RuleSource,
+} from '../../rules/rule-source.ts'
 import type { KeyContext, Pipeline } from '../../streams/pipeline.ts'
 import { type ShipmentEvent, shipmentEvents } from './events.ts'
 import { factOf } from './facts.ts'
@@ -30,6 +35,7 @@ export function shipmentsPipelineWith(rules: RuleSource): Pipeline<ShipmentEvent
   return {
     name: 'shipments',
     topic: shipmentEvents,
+    ...archiveColumnsFor(rules, shipmentEvents.archive),
     stateFormat: 2,
     forgetAfterMs: FORGET_AFTER_MS,
     takesLateEvents: true,
@@ -87,7 +93,7 @@ export function shipmentsPipelineWith(rules: RuleSource): Pipeline<ShipmentEvent
     state.dueMs = dueOf(row, state.passedMs)
     const input = { event: event ?? shownOf(shipment), derived: derivedOf(row, context) }
     rules.at(context).onEvent(state.runs, input, context)
-    context.put(shipmentTable, row)
+    if (!rules.scope.alertsOnly) context.put(shipmentTable, row)
   }
 }
 

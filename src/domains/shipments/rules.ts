@@ -91,6 +91,15 @@ export const shipmentRules: RuleTopic = {
   topic: shipmentEvents,
   entityType: 'shipment',
   documents,
+  origins: {
+    // A promise that passes is told to the rules with what is known of the shipment by then.
+    always: [
+      ...['type', 'timing', 'milestoneAt', 'promisedAt', 'createdAt'],
+      ...['merchantId', 'carrier', 'region'],
+      ...['location', 'lat', 'lon', 'truckId', 'warehouseId'],
+    ],
+    derived: ['reason'],
+  },
   vocabulary: {
     event: eventFields(shipmentEvents.schema),
     derived: {

@@ -2,7 +2,12 @@
 
 import { MINUTE_MS } from '../../kernel/time.ts'
 import { copyRuns, openEpisodesOf, type RuleRuns } from '../../rules/rule-set.ts'
-import { liveRules, pipelineRules, type RuleSource } from '../../rules/rule-source.ts'
+import {
+  archiveColumnsFor,
+  liveRules,
+  pipelineRules,
+  type RuleSource,
+} from '../../rules/rule-source.ts'
 import type { Pipeline } from '../../streams/pipeline.ts'
 import { judgeTrip, TARIFF_TABLE, tariffsOf } from './anomaly.ts'
 import { type TripEvent, trips } from './events.ts'
@@ -19,6 +24,7 @@ export function tripsPipelineWith(rules: RuleSource): Pipeline<TripEvent, TripRu
   return {
     name: 'trips',
     topic: trips,
+    ...archiveColumnsFor(rules, trips.archive),
     stateFormat: 1,
     forgetAfterMs: 10 * MINUTE_MS,
     newState: () => ({ row: null, runs: [] }),
@@ -36,7 +42,7 @@ export function tripsPipelineWith(rules: RuleSource): Pipeline<TripEvent, TripRu
       }
       rules.at(context).onEvent(state.runs, { event, derived }, context)
       state.row = { trip, anomalies }
-      context.put(tripTable, state.row)
+      if (!rules.scope.alertsOnly) context.put(tripTable, state.row)
     },
     onTimer() {
       // Trips set no timers.

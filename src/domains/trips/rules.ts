@@ -56,6 +56,12 @@ export const tripRules: RuleTopic = {
   topic: trips,
   entityType: 'trip',
   documents,
+  origins: {
+    derived: [
+      ...['status', 'pickupAt', 'dropoffAt', 'dropoffClockBeforePickup'],
+      ...['distanceKm', 'fare', 'currency'],
+    ],
+  },
   vocabulary: {
     event: eventFields(trips.schema),
     derived: {

@@ -2,7 +2,12 @@
 
 import { DAY_MS, type EpochMs, toIso } from '../../../kernel/time.ts'
 import { copyRuns, openEpisodesOf, type RuleRuns } from '../../../rules/rule-set.ts'
-import { liveRules, pipelineRules, type RuleSource } from '../../../rules/rule-source.ts'
+import {
+  archiveColumnsFor,
+  liveRules,
+  pipelineRules,
+  type RuleSource,
+} from '../../../rules/rule-source.ts'
 import type { Pipeline } from '../../../streams/pipeline.ts'
 import { type WarehouseEvent, warehouseEvents } from './events.ts'
 import { REORDER_TABLE, reorderPointOf } from './reorder-points.ts'
@@ -33,6 +38,7 @@ export function warehousesPipelineWith(
   return {
     name: 'warehouses',
     topic: warehouseEvents,
+    ...archiveColumnsFor(rules, warehouseEvents.archive),
     stateFormat: 1,
     forgetAfterMs: FORGET_AFTER_MS,
     takesLateEvents: true,
@@ -67,6 +73,7 @@ export function warehousesPipelineWith(
         countDifference,
       }
       rules.at(context).onEvent(state.runs, { event, derived }, context)
+      if (rules.scope.alertsOnly) return
       context.put(stockTable, { warehouseId, line })
       const moved = hoursAfter(state.hours, event, atMs)
       if (moved === null) return

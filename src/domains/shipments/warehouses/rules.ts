@@ -66,6 +66,11 @@ export const warehouseRules: RuleTopic = {
   topic: warehouseEvents,
   entityType: 'warehouse',
   documents,
+  origins: {
+    // No more lines are watched than there is room for.
+    always: ['merchantId', 'sku'],
+    derived: ['type', 'quantity'],
+  },
   vocabulary: {
     event: eventFields(warehouseEvents.schema),
     derived: {
