@@ -1,8 +1,8 @@
 // DynamoDB for tests: Amazon's DynamoDB Local with its native SQLite, keeping everything in memory.
 
+import { freePorts } from './free-ports.ts'
 import { type JarSet, jarFolder, jarsMissing } from './maven-jars.ts'
 import {
-  freePorts,
   removeFolder,
   type ServerNode,
   serverFolder,

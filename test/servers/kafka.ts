@@ -3,10 +3,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { freePorts } from './free-ports.ts'
 import { kafkaJars } from './kafka-jars.ts'
 import { run } from './maven-jars.ts'
 import {
-  freePorts,
   removeFolder,
   type ServerNode,
   serverFolder,

@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { holding } from './held-names.ts'
 import { programPath, removeFolder } from './server.ts'
 
 const SERVERS = fileURLToPath(new URL('../../.servers', import.meta.url))
@@ -30,21 +31,24 @@ export async function jarFolder(set: JarSet): Promise<string> {
   const folder = home(set)
   if (await isComplete(folder)) return folder
   mkdirSync(SERVERS, { recursive: true })
+  // One at a time: Maven's own store takes no two, and a folder in use must not be put in place again.
+  await holding(`jars-${set.name}`, async () => {
+    if (!(await isComplete(folder))) await fetchTo(folder, set)
+  })
+  return folder
+}
+
+async function fetchTo(folder: string, set: JarSet): Promise<void> {
   const fetched = join(SERVERS, `.${set.name}-${process.pid}`)
   removeFolder(fetched)
   mkdirSync(fetched)
   try {
     await fetchInto(fetched, set)
-    // Another process may have been quicker; its folder is as good.
-    if (await isComplete(folder)) return folder
     removeFolder(folder)
     renameSync(fetched, folder)
-  } catch (error) {
-    if (!(await isComplete(folder))) throw error
   } finally {
     removeFolder(fetched)
   }
-  return folder
 }
 
 function home({ name }: JarSet): string {

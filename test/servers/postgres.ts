@@ -5,8 +5,8 @@ import { execFileSync } from 'node:child_process'
 import { chownSync, existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
+import { freePorts } from './free-ports.ts'
 import {
-  freePorts,
   removeFolder,
   type ServerNode,
   serverFolder,

@@ -1,8 +1,8 @@
 // Redis for tests: Debian's server, keeping nothing on disk.
 
 import { createClient } from 'redis'
+import { freePorts } from './free-ports.ts'
 import {
-  freePorts,
   programPath,
   removeFolder,
   type ServerNode,

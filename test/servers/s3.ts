@@ -7,14 +7,8 @@ import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { promisify } from 'node:util'
 import { requireOrSkip } from '../requirements.ts'
-import {
-  freePorts,
-  programPath,
-  removeFolder,
-  serverFolder,
-  startNode,
-  type TestServer,
-} from './server.ts'
+import { freePorts } from './free-ports.ts'
+import { programPath, removeFolder, serverFolder, startNode, type TestServer } from './server.ts'
 
 const VERSION = 'v1.8.0'
 const PACKAGE = 'github.com/versity/versitygw/cmd/versitygw'
