@@ -33,13 +33,18 @@ export function* faultOrder(dice: Dice): Generator<Fault> {
   }
 }
 
-/** Does it and undoes it; resolves once everybody is back. */
-export async function inflict(fault: Fault, stage: Stage, dice: Dice): Promise<void> {
+/** Does it and undoes it; resolves once everybody is back. `downMs` is how long what was killed stays down. */
+export async function inflict(
+  fault: Fault,
+  stage: Stage,
+  dice: Dice,
+  downMs = SHORT_MS,
+): Promise<void> {
   switch (fault) {
     case 'task-killed':
-      return killed(dice.pick(stage.tasks))
+      return killed(dice.pick(stage.tasks), downMs)
     case 'door-killed':
-      return killed(dice.pick(stage.doors))
+      return killed(dice.pick(stage.doors), downMs)
     case 'task-paused': {
       const { process } = dice.pick(stage.tasks).program()
       process.kill('SIGSTOP')
@@ -49,14 +54,14 @@ export async function inflict(fault: Fault, stage: Stage, dice: Dice): Promise<v
     }
     case 'task-joined': {
       const extra = await stage.extraTasks()
-      await pause(SHORT_MS)
+      await pause(downMs)
       await extra.program().stop()
       return
     }
     case 'broker-killed': {
       const broker = dice.pick(stage.kafka.brokers)
       await broker.node().kill()
-      await pause(SHORT_MS)
+      await pause(downMs)
       return broker.restart()
     }
     case 'broker-paused': {
@@ -75,7 +80,7 @@ export async function inflict(fault: Fault, stage: Stage, dice: Dice): Promise<v
     }
     case 'postgres-killed':
       await stage.postgres.node().kill()
-      await pause(SHORT_MS)
+      await pause(downMs)
       return stage.postgres.restart()
     case 'redis-flushed':
       return stage.redis.flush()
@@ -84,9 +89,9 @@ export async function inflict(fault: Fault, stage: Stage, dice: Dice): Promise<v
   }
 }
 
-async function killed(actor: Actor): Promise<void> {
+async function killed(actor: Actor, downMs: number): Promise<void> {
   await actor.kill()
-  await pause(SHORT_MS)
+  await pause(downMs)
   await actor.revive()
 }
 

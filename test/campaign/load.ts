@@ -33,13 +33,18 @@ export function startLoad(options: {
   /** Addresses of the doors as they are now. */
   readonly doors: () => readonly string[]
   readonly dice: Dice
+  /** Events of all senders together; absent: as fast as they are acknowledged. */
+  readonly perSecond?: number
 }): Load {
   const reached = new Map<string, number>()
   // Virtual time runs ahead of the real one, and must not arrive in the future.
   const startMs = Date.now() - 10 * 86_400_000
+  const beginMs = performance.now()
   let running = true
   let retries = 0
   let slowestMs = 0
+  const roundMs =
+    options.perSecond === undefined ? 0 : (1_000 * SENDERS * TRUCKS_PER_SENDER) / options.perSecond
   const senders = Array.from({ length: SENDERS }, async (_, sender) => {
     const trucks = Array.from(
       { length: TRUCKS_PER_SENDER },
@@ -64,7 +69,9 @@ export function startLoad(options: {
       }
       slowestMs = Math.max(slowestMs, performance.now() - sentMs)
       for (const truckId of trucks) reached.set(truckId, round)
-      await pause(PAUSE_MS)
+      // What could not be sent in time is sent after it: devices keep what they measured.
+      const dueMs = beginMs + round * roundMs - performance.now()
+      await pause(roundMs === 0 ? PAUSE_MS : Math.max(0, dueMs))
     }
   })
   return {

@@ -8,8 +8,13 @@ import { postgresMissing, startPostgres, type TestPostgresServer } from '../serv
 import { redisMissing, startRedis, type TestRedis } from '../servers/redis.ts'
 import { removeFolder, serverFolder } from '../servers/server.ts'
 
-const TASK_PROCESSES = 4
-const DOOR_PROCESSES = 2
+export interface StagePlan {
+  readonly brokers: 1 | 3
+  readonly tasks: number
+  readonly doors: number
+}
+
+export const WHOLE_STAGE: StagePlan = { brokers: 3, tasks: 4, doors: 2 }
 
 /** A process of the program that comes back when it was killed. */
 export interface Actor {
@@ -37,7 +42,7 @@ export function stageMissing(): readonly string[] {
   return [kafkaMissing(), postgresMissing(), redisMissing()].filter((why) => why !== undefined)
 }
 
-export async function setStage(): Promise<Stage> {
+export async function setStage(plan: StagePlan = WHOLE_STAGE): Promise<Stage> {
   const closers: (() => Promise<unknown>)[] = []
   const close = async (): Promise<void> => {
     for (const closer of closers.splice(0).reverse()) await closer()
@@ -47,7 +52,7 @@ export async function setStage(): Promise<Stage> {
     closers.push(() => Promise.all(links.map((link) => link.close())))
     const [kafka, postgres, redis] = await Promise.all([
       startKafka({
-        brokers: 3,
+        brokers: plan.brokers,
         advertise: async (port) => {
           const link = await openLinkProxy({ host: '127.0.0.1', port })
           links.push(link)
@@ -92,8 +97,8 @@ export async function setStage(): Promise<Stage> {
       const rest = Array.from({ length: count - 1 }, () => actor(roles))
       return [first, ...(await Promise.all(rest))]
     }
-    const tasks = await several('tasks', TASK_PROCESSES)
-    const doors = await several('doors', DOOR_PROCESSES)
+    const tasks = await several('tasks', plan.tasks)
+    const doors = await several('doors', plan.doors)
     return {
       kafka,
       links,
