@@ -1,4 +1,4 @@
-// Why a rule fired at a moment, or why it did not: history is run through it, and what it saw of the entity
+// Why a rule fired at a moment, or why it did not: the entity's history is run through it, and what it saw of it
 // at the last event up to that moment is told: each condition's value, its timers, and what kept it back.
 
 import { type EpochMs, toIso } from '../kernel/time.ts'
@@ -8,6 +8,7 @@ import type { Condition, TracedPart } from '../rules/condition.ts'
 import { fieldOf } from '../rules/field-table.ts'
 import type { RuleDocument } from '../rules/rule-document.ts'
 import type { RuleRun, RuleTrace } from '../rules/rule-set.ts'
+import type { AnyPipeline } from '../streams/pipeline.ts'
 import { onlyRules, type PartitionRange, type PartitionsRun, partitionsInTurn } from './replay.ts'
 import { trialPipeline } from './rule-trial.ts'
 
@@ -60,7 +61,8 @@ interface Moment {
 
 export async function explain(
   options: Omit<PartitionsRun, 'pipeline' | 'partitions'> & {
-    readonly partitions: (pipeline: string) => Promise<readonly PartitionRange[]>
+    /** Where the entity's events stand. */
+    readonly partitions: (pipeline: AnyPipeline) => Promise<readonly PartitionRange[]>
     readonly progress: (events: number, ofEvents: number) => void
   },
   request: ExplainRequest,
@@ -86,7 +88,7 @@ export async function explain(
     trace,
   )
   if (pipeline === undefined) return undefined
-  const partitions = await options.partitions(pipeline.name)
+  const partitions = await options.partitions(pipeline)
   const run = partitionsInTurn({ ...options, pipeline: onlyRules(pipeline), partitions })
   await run(() => undefined, options.progress)
   return explanationOf(request, moment)

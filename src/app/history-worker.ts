@@ -10,6 +10,7 @@ import { assert } from '../kernel/errors.ts'
 import type { EpochMs } from '../kernel/time.ts'
 import type { Alert } from '../ports/alert.ts'
 import type { RuleDocument } from '../rules/rule-document.ts'
+import type { AnyPipeline } from '../streams/pipeline.ts'
 import { type ExplainRequest, type Explanation, explain } from './explain.ts'
 import { openLog } from './open-log.ts'
 import {
@@ -17,6 +18,7 @@ import {
   type PartitionRange,
   partitionsInTurn,
   partitionsOf,
+  partitionsOfEntity,
   type ReplayReport,
   replay,
 } from './replay.ts'
@@ -84,7 +86,8 @@ async function run(
   }
   try {
     if (work.kind === 'explain') {
-      const partitions = (pipeline: string) => partitionsOf(database, pipeline)
+      const partitions = (pipeline: AnyPipeline) =>
+        partitionsOfEntity(database, pipeline, work.entityId)
       say({ type: 'explained', explanation: await explain({ ...options, partitions }, work) })
       return
     }

@@ -54,6 +54,10 @@ export async function replay(options: ReplayOptions): Promise<ReplayReport> {
 export interface PartitionRange {
   readonly partition: number
   readonly toOffset: number
+  /** Events of this key alone; absent: of all. */
+  readonly entity?: string
+  /** How many it has; absent: as many as offsets. */
+  readonly events?: number
 }
 
 /** Runs history, tells every alert and each change of it; resolves with the number of events. */
@@ -76,6 +80,28 @@ export async function partitionsOf(
   }))
 }
 
+/**
+ * Where one key's events stand, by the index of the archive. What happens to a key follows from its own events,
+ * but for the deadlines of its state: those pass by a clock that the whole partition moves.
+ */
+export async function partitionsOfEntity(
+  database: Database,
+  { name, topic: { archive }, deadline }: AnyPipeline,
+  entity: string,
+): Promise<readonly PartitionRange[]> {
+  const rows = await database.query(
+    `SELECT log_partition, count(*) AS events FROM ${archive.name}
+     WHERE ${archive.entityColumn} = $1 GROUP BY log_partition`,
+    [entity],
+  )
+  const own = new Map(rows.map((row) => [Number(row.log_partition), Number(row.events)]))
+  return (await partitionsOf(database, name)).flatMap((range) => {
+    const events = own.get(range.partition)
+    if (events === undefined) return []
+    return [deadline === undefined ? { ...range, entity, events } : range]
+  })
+}
+
 export interface PartitionsRun {
   readonly pipeline: AnyPipeline
   /** Topic as the log calls it. */
@@ -91,7 +117,10 @@ export interface PartitionsRun {
 /** The partitions one after the other, from the first event on, in this thread; its progress is that of what it took. */
 export function partitionsInTurn(run: PartitionsRun): HistoryRun {
   return async (onAlert, onProgress) => {
-    const ofEvents = run.partitions.reduce((sum, { toOffset }) => sum + toOffset, 0)
+    const ofEvents = run.partitions.reduce(
+      (sum, { toOffset, events = toOffset }) => sum + events,
+      0,
+    )
     let events = 0
     for (const range of untaken(run)) {
       for await (const step of runHistory({ ...run, ...range })) {

@@ -1014,6 +1014,23 @@ export function checkpointStoreContract(name: string, open: OpenCheckpointStore)
         )
       }))
 
+    test('a reader who names an entity gets its events alone, in offset order', () =>
+      withStore(async ({ store }, task) => {
+        await runTo(store, task, 200)
+        const whole = await archived(store, TABLE, task.partition)
+        const entities = new Set(whole.map(({ event }) => event.entityId))
+        ok(entities.size > 1)
+        for (const entity of [...entities, "nobody's"]) {
+          const own: ArchivedEvent<Reading>[] = []
+          const range = { partition: task.partition, fromOffset: 0, toOffset: 200, entity }
+          for await (const rows of store.readArchive(TABLE, range)) own.push(...rows)
+          deepEqual(
+            own,
+            whole.filter(({ event }) => event.entityId === entity),
+          )
+        }
+      }))
+
     test('a reader that stops early leaves the store as it was', () =>
       withStore(async ({ store }, task) => {
         await runTo(store, task, 2_000)

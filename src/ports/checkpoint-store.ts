@@ -137,6 +137,8 @@ export interface ArchiveRange {
   readonly toOffset: number
   /** The topic's own columns that are wanted, the others being null; absent: all. Names that there are not change nothing. */
   readonly columns?: readonly string[]
+  /** Events of this entity alone; absent: all. */
+  readonly entity?: string
 }
 
 export interface CheckpointStore {

@@ -22,6 +22,8 @@ export interface HistoryOptions {
   readonly partition: number
   /** Where history ends: the first offset that is not run. */
   readonly toOffset: number
+  /** Events of this key alone; absent: of all. */
+  readonly entity?: string
   readonly store: CheckpointStore
   /** For broadcast topics: records that it dropped since are missing. */
   readonly log: BroadcastLog
@@ -36,7 +38,7 @@ export interface HistoryStep {
 
 /** From the first event on, since every state has its beginning there; the caller picks what it shows. */
 export async function* runHistory(options: HistoryOptions): AsyncIterable<HistoryStep> {
-  const { pipeline, topic, partition, store, toOffset } = options
+  const { pipeline, topic, partition, store, toOffset, entity } = options
   const task = new Task({
     pipeline,
     topic,
@@ -50,6 +52,7 @@ export async function* runHistory(options: HistoryOptions): AsyncIterable<Histor
   const range = {
     ...{ partition, fromOffset: 0, toOffset },
     ...(columns === undefined ? {} : { columns }),
+    ...(entity === undefined ? {} : { entity }),
   }
   for await (const events of store.readArchive(pipeline.topic.archive, range)) {
     let from = 0

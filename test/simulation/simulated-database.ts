@@ -19,7 +19,7 @@ import type {
   WindowResult,
 } from '../../src/ports/checkpoint-store.ts'
 import { type RowChange, rowId } from '../../src/ports/row-table.ts'
-import { fromColumnValues } from '../../src/streams/event-values.ts'
+import { columnValues, fromColumnValues } from '../../src/streams/event-values.ts'
 import { columnsOf, type MemoryRow, memoryEncoder, rowsOf } from './memory-encoder.ts'
 
 /** Snapshot entries that one read brings. */
@@ -243,6 +243,7 @@ export function simulatedStore(database: SimulatedDatabase): CheckpointStore {
         .filter(([name]) => name.startsWith(prefix))
         .map(([, row]) => readRow(table, row, range.columns))
         .filter(({ offset }) => offset >= range.fromOffset && offset < range.toOffset)
+        .filter(({ event }) => isOf(table, event, range.entity))
         .sort((a, b) => a.offset - b.offset)
       for (let from = 0; from < rows.length; from += ARCHIVE_PAGE) {
         yield rows.slice(from, from + ARCHIVE_PAGE)
@@ -253,6 +254,12 @@ export function simulatedStore(database: SimulatedDatabase): CheckpointStore {
       closed = true
     },
   }
+}
+
+function isOf<E>(table: ArchiveTable<E>, event: E, entity: string | undefined): boolean {
+  if (entity === undefined) return true
+  const at = table.columns.findIndex(({ name }) => name === table.entityColumn)
+  return columnValues(table, event)[at] === entity
 }
 
 function readRow<E>(

@@ -53,6 +53,7 @@ async function run(flags: ReplayFlags): Promise<number> {
   const inspection = await openInspection(settings, commandLogger())
   try {
     const startedMs = inspection.clock.monotonicMs()
+    let beganMs: number | null = null
     const report = await replay({
       ...inspection,
       run: topicInThreads({ ...inspection, ...trial, settings, declared: flags.topic, topic }),
@@ -62,6 +63,7 @@ async function run(flags: ReplayFlags): Promise<number> {
       fromMs,
       toMs,
       progress: (events, of) => {
+        beganMs ??= inspection.clock.monotonicMs()
         if (process.stderr.isTTY) {
           const percent = Math.floor((100 * events) / Math.max(1, of))
           process.stderr.write(`\r${percent} % of ${of.toLocaleString('en')} events `)
@@ -70,8 +72,11 @@ async function run(flags: ReplayFlags): Promise<number> {
     })
     if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
     const seconds = (inspection.clock.monotonicMs() - startedMs) / 1_000
+    const startSeconds = ((beganMs ?? startedMs) - startedMs) / 1_000
     process.stdout.write(
-      flags.json === true ? `${JSON.stringify({ ...report, seconds })}\n` : text(report, seconds),
+      flags.json === true
+        ? `${JSON.stringify({ ...report, seconds, startSeconds })}\n`
+        : text(report, seconds, startSeconds),
     )
     return DONE
   } finally {
@@ -135,12 +140,13 @@ function instant(flag: string, text: string | undefined, fallback: EpochMs): Epo
   )
 }
 
-function text(report: ReplayReport, seconds: number): string {
+function text(report: ReplayReport, seconds: number, startSeconds: number): string {
   const { events, alerts, recorded, same, counts } = report
   const speed = Math.round(events / Math.max(seconds, 0.001)).toLocaleString('en')
   const merged = counts.merged === 0 ? '' : ` (of ${counts.mergedFrom})`
   const lines = [
-    `${events.toLocaleString('en')} events in ${seconds.toFixed(1)} s (${speed} events/s)`,
+    `${events.toLocaleString('en')} events in ${seconds.toFixed(1)} s (${speed} events/s), ` +
+      `${startSeconds.toFixed(1)} s of it until the first were run`,
     `${alerts} alerts, ${recorded} recorded: ${same} the same, ${counts.added} added, ${counts.gone} gone, ` +
       `${counts.shifted} shifted, ${counts.merged} merged${merged}, ${counts.split} split`,
     ...marks(report),
