@@ -98,9 +98,11 @@ test('of one entity its own events are run, and tell what all of the partition w
     }
   }
   assert.ok(seen.size >= 3, `rules were in several states: ${[...seen].join(', ')}`)
-  const nobody = { document: WRITTEN, entityId: 'nobody', tenantId: 'default', atMs: START_MS }
-  const none = await told(nobody, () => partitionsOfEntity(database, pipeline, 'nobody'))
-  assert.equal(none?.state, 'no-events')
+  for (const entityId of ['nobody', 'no\u0000body']) {
+    const request = { document: WRITTEN, entityId, tenantId: 'default', atMs: START_MS }
+    const none = await told(request, () => partitionsOfEntity(database, pipeline, entityId))
+    assert.equal(none?.state, 'no-events')
+  }
 })
 
 const EMPTY: Omit<Checkpoint, 'task' | 'epoch' | 'archive'> = {

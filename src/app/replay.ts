@@ -1,5 +1,6 @@
 // Replays a topic's history and compares the alerts with those that were recorded.
 
+import { storable } from '../adapters/postgres/stored-text.ts'
 import { type EpochMs, toIso } from '../kernel/time.ts'
 import type { Alert } from '../ports/alert.ts'
 import type { CheckpointStore } from '../ports/checkpoint-store.ts'
@@ -87,8 +88,9 @@ export async function partitionsOf(
 export async function partitionsOfEntity(
   database: Database,
   { name, topic: { archive }, deadline }: AnyPipeline,
-  entity: string,
+  entityId: string,
 ): Promise<readonly PartitionRange[]> {
+  const entity = storable(entityId)
   const rows = await database.query(
     `SELECT log_partition, count(*) AS events FROM ${archive.name}
      WHERE ${archive.entityColumn} = $1 GROUP BY log_partition`,
