@@ -21,6 +21,7 @@ const ROADS = {
 
 const TABLES: Readonly<Record<string, unknown>> = {
   'goods-profiles': [],
+  fleet: [],
   vehicles: [{ vehicleId: 'V-1', modelId: 1, colorId: 2 }],
   'vehicle-models': [{ modelId: 1, model: 'Probox', brand: 'Toyota' }],
   'vehicle-colors': [{ colorId: 2, color: 'white' }],

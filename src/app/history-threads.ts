@@ -95,10 +95,7 @@ export function topicInThreads(run: TopicRun): HistoryRun {
       const inTurn = partitionsInTurn({ ...run, pipeline, partitions, taken })
       return inTurn(onAlert, (each) => noteProgress(0, each))
     }
-    const [events, ...results] = await Promise.all([
-      here(),
-      ...others,
-    ]).finally(() => {
+    const [events, ...results] = await Promise.all([here(), ...others]).finally(() => {
       Atomics.store(taken, 0, partitions.length)
       failed.abort()
     })
