@@ -19,6 +19,9 @@ const HEARTBEAT_MS: DurationMs = 1_000
 const REJOIN_MS: DurationMs = 1_000
 /** How often it is looked at whether the membership still stands. */
 const WATCH_MS: DurationMs = 1_000
+/** What the client may take to join again by itself: all members answer within the rebalance timeout. */
+const REJOIN_PATIENCE_MS: DurationMs = REBALANCE_TIMEOUT_MS + SESSION_TIMEOUT_MS
+const REJOIN_LOOK_MS: DurationMs = 100
 /** How often it is looked at whether topics have more partitions. The group itself would not notice. */
 const PARTITIONS_WATCH_MS: DurationMs = 10_000
 
@@ -34,6 +37,8 @@ class ClassicGroup implements PartitionAssignment {
   #adopting: Promise<void> = Promise.resolve()
   /** Partitions of all topics as the assignment in force saw them. */
   #partitions = ''
+  /** The client joins again by itself where the group changes; until then it is no member, nor ours to join. */
+  #rejoinsUntilMs = 0
 
   constructor(options: GroupOptions) {
     this.#options = options
@@ -60,12 +65,20 @@ class ClassicGroup implements PartitionAssignment {
     this.#consumer.on('consumer:heartbeat:end', () => {
       for (const resolve of this.#confirmations.splice(0)) resolve()
     })
-    this.#consumer.on('error', (error) => this.#report(error))
+    this.#consumer.on('error', (error) => {
+      this.#rejoinsUntilMs = 0
+      this.#report(error)
+    })
     let lookedMs = clock.monotonicMs()
     try {
       while (!signal.aborted) {
-        if (!this.#consumer.isActive()) await this.#join(signal)
-        else if (clock.monotonicMs() - lookedMs < PARTITIONS_WATCH_MS) {
+        const nowMs = clock.monotonicMs()
+        if (this.#consumer.isActive()) this.#rejoinsUntilMs = nowMs + REJOIN_PATIENCE_MS
+        if (!this.#consumer.isActive()) {
+          // A second join while the first is under way would make the whole group begin again.
+          if (nowMs >= this.#rejoinsUntilMs) await this.#join(signal)
+          else await clock.sleep(REJOIN_LOOK_MS, signal)
+        } else if (clock.monotonicMs() - lookedMs < PARTITIONS_WATCH_MS) {
           await clock.sleep(WATCH_MS, signal)
         } else {
           lookedMs = clock.monotonicMs()
