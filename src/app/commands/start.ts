@@ -9,6 +9,7 @@ import { openPlatform, type Platform } from '../platform.ts'
 import { serve } from '../serve.ts'
 import { PROCESS_ROLES, type Settings } from '../settings.ts'
 import { ordersToDesk, withOrders } from '../simulation/order-sender.ts'
+import { runPeople } from '../simulation/people.ts'
 import { runSimulation } from '../simulation/run-simulation.ts'
 import { allDomains } from '../topics.ts'
 
@@ -61,7 +62,7 @@ async function start(flags: StartFlags): Promise<number> {
     closers.push(() => serving.close())
     process.stdout.write(welcome(serving.address, settings, simulated))
     const simulation = simulated
-      ? simulate(platform, { vehicles, seed, signal: stop })
+      ? simulate(platform, serving.address, { vehicles, seed, signal: stop })
       : Promise.resolve()
     await Promise.race([aborted(stop), simulation.then(() => aborted(stop))])
     process.stdout.write('Stopping: finishing what is under way …\n')
@@ -91,12 +92,17 @@ interface SimulatedLoad {
   readonly signal: AbortSignal
 }
 
-/** The fleets go through the same judgement and log as any sender. */
+/** The fleets go through the same judgement and log as any sender; their people answer where answers are taken. */
 async function simulate(
-  { clock, ingest, logger, arrivalDesk }: Platform,
+  { clock, ingest, logger, arrivalDesk, database, settings }: Platform,
+  address: string,
   { vehicles, seed, signal }: SimulatedLoad,
 ): Promise<void> {
   const orders = arrivalDesk === null ? null : ordersToDesk(arrivalDesk, clock)
+  const people =
+    arrivalDesk !== null && settings.roles.has('serve')
+      ? runPeople({ database, address, clock, logger, signal })
+      : Promise.resolve()
   try {
     await runSimulation({
       clock,
@@ -118,6 +124,7 @@ async function simulate(
   } catch (error) {
     logger.error('simulation-ended', error)
   }
+  await people
 }
 
 function welcome(address: string, settings: Settings, simulated: boolean): string {
