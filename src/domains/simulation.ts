@@ -17,6 +17,8 @@ export interface SimulationOptions {
   /** How much they differ from each other and from one time to the next, 0 to 1, where a world has such a thing. */
   readonly variability?: number
   readonly faults?: readonly Fault[]
+  /** Reference tables of the operator, by name: a world that has such a thing is made of them, such as roads. */
+  readonly tables?: ReadonlyMap<string, unknown>
   /** Whether events carry an `eventId`; always so where duplicates are asked for. */
   readonly eventIds?: boolean
 }

@@ -7,9 +7,10 @@ import { aStar } from 'ngraph.path'
 import { seededRandom } from '../../src/adapters/random/seeded-random.ts'
 import { readRoadFile } from '../../src/adapters/roads/road-file.ts'
 import { buildRoads } from '../../src/domains/arrivals/roads/road-builder.ts'
-import { CAR } from '../../src/domains/arrivals/roads/road-document.ts'
+import { CAR, ROAD_TABLE } from '../../src/domains/arrivals/roads/road-document.ts'
 import { RoadGraph } from '../../src/domains/arrivals/roads/road-graph.ts'
 import { searchRoute } from '../../src/domains/arrivals/roads/route-search.ts'
+import { arrivalFleets, ORDERS } from '../../src/domains/arrivals/simulate.ts'
 import { distanceM } from '../../src/kernel/geo.ts'
 import { sharedDataOrSkip } from '../requirements.ts'
 
@@ -75,3 +76,38 @@ for (const [file, format] of [
     ok(compared >= 30, `${compared} routes`)
   })
 }
+
+test('simulated travellers drive on the roads that the operator gives', async (t) => {
+  const path = sharedDataOrSkip(t, 'geo-natural-earth-osm/monaco.osm.gz')
+  if (path === undefined) return
+  const { lines } = await readRoadFile(path, 'osm-xml')
+  const roads = buildRoads(lines, { name: 'monaco', version: '1', attribution: '' })
+  const [west, south, east, north] = [7.4, 43.7, 7.46, 43.77]
+  const simulate = (topic: string) => {
+    const fleet = arrivalFleets.find((each) => each.topic === topic)
+    ok(fleet !== undefined)
+    return fleet.create({
+      ...{ vehicles: 20, random: seededRandom(1), startMs: 0, intervalMs: 10_000 },
+      tables: new Map([[ROAD_TABLE, roads]]),
+    })
+  }
+  const orders = simulate(ORDERS).take({ untilMs: 30 * 60_000, maxEvents: 1_000 })
+  ok(orders.count >= 10, `${orders.count} of 20 travellers have somewhere to go`)
+  const positions = simulate('journeys').take({ untilMs: 30 * 60_000, maxEvents: 5_000 })
+  const text = Buffer.from(positions.ndjson).toString('utf8').trimEnd().split('\n')
+  ok(text.length > 500, `${text.length} positions`)
+  const ends = new Map<string, number[]>()
+  for (const line of text) {
+    const { journeyId, lat, lon } = JSON.parse(line) as Record<string, number>
+    ok(lat !== undefined && lat > south && lat < north)
+    ok(lon !== undefined && lon > west && lon < east)
+    ends.set(String(journeyId), [...(ends.get(String(journeyId)) ?? []), lat, lon])
+  }
+  ok(ends.size >= 10)
+  const moved = [...ends.values()].filter((places) => {
+    const [lat0 = 0, lon0 = 0] = places
+    const [lat1 = 0, lon1 = 0] = places.slice(-2)
+    return distanceM({ lat: lat0, lon: lon0 }, { lat: lat1, lon: lon1 }) > 500
+  })
+  ok(moved.length >= 5, `${moved.length} of ${ends.size} came 500 m far`)
+})

@@ -4,14 +4,16 @@ import type { Command } from 'commander'
 import { createPinoLogger } from '../../adapters/logger/pino-logger.ts'
 import { ORDERS } from '../../domains/arrivals/simulate.ts'
 import { type DurationMs, SECOND_MS } from '../../kernel/time.ts'
+import type { Logger } from '../../ports/logger.ts'
 import { carryOut, commandSettings, DONE, UsageError } from '../command-line.ts'
 import { openPlatform, type Platform } from '../platform.ts'
+import { openReferenceSource } from '../reference-source.ts'
 import { serve } from '../serve.ts'
 import { PROCESS_ROLES, type Settings } from '../settings.ts'
 import { ordersToDesk, withOrders } from '../simulation/order-sender.ts'
 import { runPeople } from '../simulation/people.ts'
 import { runSimulation } from '../simulation/run-simulation.ts'
-import { allDomains } from '../topics.ts'
+import { allDomains, checkReference } from '../topics.ts'
 
 /** Draining takes at most this long; then the process ends as it is, and loses nothing by it. */
 const STOP_TIMEOUT_MS: DurationMs = 10 * SECOND_MS
@@ -106,6 +108,7 @@ async function simulate(
   try {
     await runSimulation({
       clock,
+      tables: await operatorTables(settings, logger),
       fleets: allDomains.flatMap(({ fleets }) => fleets),
       seed,
       signal,
@@ -125,6 +128,23 @@ async function simulate(
     logger.error('simulation-ended', error)
   }
   await people
+}
+
+/** What the operator's own folder or bucket holds: simulated travellers drive on its roads. */
+async function operatorTables(
+  settings: Settings,
+  logger: Logger,
+): Promise<ReadonlyMap<string, unknown>> {
+  try {
+    const { documents } = await openReferenceSource({ settings, simulated: false }).load()
+    const sound = documents.filter(
+      ({ name, content }) => checkReference(name, content) === undefined,
+    )
+    return new Map(sound.map(({ name, content }) => [name, content]))
+  } catch (error) {
+    logger.error('references-not-read', error)
+    return new Map()
+  }
 }
 
 function welcome(address: string, settings: Settings, simulated: boolean): string {

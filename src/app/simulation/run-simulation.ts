@@ -61,6 +61,7 @@ export interface SimulationRun {
   readonly failures?: boolean
   /** See `SimulationOptions`. */
   readonly variability?: number
+  readonly tables?: ReadonlyMap<string, unknown>
   readonly signal?: AbortSignal
   readonly onProgress?: (totals: SimulationTotals) => void
 }
@@ -180,6 +181,7 @@ function worldOf(plan: FleetPlan, run: SimulationRun, startMs: EpochMs): Simulat
     faults: run.faults ?? [],
     eventIds: run.eventIds ?? false,
     ...(run.variability === undefined ? {} : { variability: run.variability }),
+    ...(run.tables === undefined ? {} : { tables: run.tables }),
   })
 }
 

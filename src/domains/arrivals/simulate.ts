@@ -2,13 +2,12 @@
 // appointments they drive to, and what is measured of the traffic.
 
 import { type EpochMs, MINUTE_MS, SECOND_MS, toIso } from '../../kernel/time.ts'
-import type { Random } from '../../ports/random.ts'
 import { type Actor, ActorSimulation } from '../actor-simulation.ts'
 import { GENERAL_BREAKAGES, replaced, type Spoil } from '../faults.ts'
 import type { SimulatedFleet, SimulationOptions } from '../simulation.ts'
 import { journeyPositions } from './events.ts'
-import { CAR } from './roads/road-document.ts'
-import { RoadGraph } from './roads/road-graph.ts'
+import { CAR, ROAD_TABLE } from './roads/road-document.ts'
+import { RoadGraph, roadGraphOf } from './roads/road-graph.ts'
 import { traffic } from './traffic.ts'
 import { sketchOfCity } from './world/city.ts'
 import {
@@ -38,11 +37,16 @@ interface World extends WorldFacts {
   readonly jams: Jams
 }
 
-/** The first draw of a seed makes the world, whichever fleet asks. */
-function worldOf(random: Random, startMs: EpochMs): World {
-  sketch ??= new RoadGraph(sketchOfCity())
+/** The operator's roads, or the sketch. The first draw of a seed makes the world, whichever fleet asks. */
+function worldOf({ random, startMs, tables }: SimulationOptions): World {
+  const graph = roadGraphOf(tables?.get(ROAD_TABLE)) ?? sketchGraph()
   const seed = Math.floor(random.next() * 0x7fff_ffff)
-  return { graph: sketch, startMs, seed, jams: new Jams(sketch, { startMs, seed }) }
+  return { graph, startMs, seed, jams: new Jams(graph, { startMs, seed }) }
+}
+
+function sketchGraph(): RoadGraph {
+  sketch ??= new RoadGraph(sketchOfCity())
+  return sketch
 }
 
 interface Traveller {
@@ -58,7 +62,7 @@ interface Traveller {
 }
 
 function simulateTravellers(options: SimulationOptions) {
-  const world = worldOf(options.random, options.startMs)
+  const world = worldOf(options)
   const actors = Array.from({ length: options.vehicles }, (_, number): Actor => {
     const traveller = newTraveller(number)
     return {
@@ -150,7 +154,7 @@ function pointOn(line: readonly number[], { graph }: World, edge: number, alongM
 }
 
 function simulateOrders(options: SimulationOptions) {
-  const world = worldOf(options.random, options.startMs)
+  const world = worldOf(options)
   const actors = Array.from({ length: options.vehicles }, (_, number): Actor => {
     let ordered = -1
     return {
@@ -168,7 +172,7 @@ function simulateOrders(options: SimulationOptions) {
 }
 
 function simulateTraffic(options: SimulationOptions) {
-  const world = worldOf(options.random, options.startMs)
+  const world = worldOf(options)
   const { graph, jams } = world
   const actors = measuredEdges(graph, options.vehicles).map((edge): Actor => {
     const segmentId = graph.idOf(edge)

@@ -24,6 +24,9 @@ const LATE_FROM_THE_START = 2
 /** So many begin within two minutes, so that there is something to see. */
 const SOON = 14
 const LATE_BY_MS: DurationMs = 5 * MINUTE_MS
+const SHORTEST_S = 240
+/** Places that are drawn for a way before the traveller stays at home. */
+const DRAWS = 6
 
 export interface Itinerary {
   readonly appointmentId: string
@@ -71,11 +74,16 @@ export function itineraryOf(world: WorldFacts, traveller: number, round: number)
     return { lat: graph.latOf(node), lon: graph.lonOf(node) }
   }
   const isLate = round === 0 && traveller < LATE_FROM_THE_START
-  const [from, to] = isLate ? acrossTown(graph, traveller) : [place(), place()]
+  let [from, to] = isLate ? acrossTown(graph, traveller) : [place(), place()]
   const timeS = (edge: number): number =>
     ((graph.lengthM[edge >> 1] ?? 0) * 3.6) / ((graph.freeFlowKmh[edge >> 1] ?? 30) * 0.85)
-  const route = searchRoute(graph, { from, to, users: CAR, timeS })
-  if (route === null || route.durationS < 240) return null
+  let route = searchRoute(graph, { from, to, users: CAR, timeS })
+  // A small network has many places next door, and islands.
+  for (let draw = 1; draw < DRAWS && tooShort(route); draw++) {
+    ;[from, to] = [place(), place()]
+    route = searchRoute(graph, { from, to, users: CAR, timeS })
+  }
+  if (route === null || tooShort(route)) return null
   const departsAtMs = beginsAtMs + (isLate ? 20 * SECOND_MS : dice.between(1, 5) * MINUTE_MS)
   const spareMs = isLate ? -LATE_BY_MS : dice.between(-1, 9) * MINUTE_MS
   const arrivesMs = departsAtMs + route.durationS * SECOND_MS
@@ -98,6 +106,10 @@ export function itineraryOf(world: WorldFacts, traveller: number, round: number)
     startsAtMs,
     pace: dice.between(0.9, 1.25),
   }
+}
+
+function tooShort(route: { readonly durationS: number } | null): boolean {
+  return route === null || route.durationS < SHORTEST_S
 }
 
 /** From one corner to the one opposite; the second traveller takes the other two. */
