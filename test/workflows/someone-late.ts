@@ -10,6 +10,8 @@ export function lateIds(name: string): { readonly alertId: string; readonly work
   return { alertId, workflowId: derivedId('workflow', alertId, 'late-arrival') }
 }
 
+/** Where each case has an organizer of its own; else one has them all. */
+export const organizerOf = (name: string): string => `olga-${name}@example.org`
 export const travelerOf = (name: string): string => `ada-${name}@example.org`
 
 /** Resolves with the agreed start. */
@@ -19,15 +21,21 @@ export async function someoneIsLate(
     name = '1',
     onlineUrl,
     startsInMs,
-  }: { readonly name?: string; readonly onlineUrl: string | null; readonly startsInMs: number },
+    organizerEmail = 'olga@example.org',
+  }: {
+    readonly name?: string
+    readonly onlineUrl: string | null
+    readonly startsInMs: number
+    readonly organizerEmail?: string
+  },
 ): Promise<string> {
   const startsAt = toIso(Math.ceil((Date.now() + startsInMs) / MINUTE_MS) * MINUTE_MS)
   await database.query(
     `INSERT INTO appointment (tenant_id, appointment_id, title, starts_at, first_starts_at, lat, lon,
        organizer_email, online_url, created_at, updated_at)
-     VALUES ('default', 'A-' || $3, 'Quarterly <b>review</b>', $1, $1, -1.29, 36.82, 'olga@example.org', $2,
+     VALUES ('default', 'A-' || $3, 'Quarterly <b>review</b>', $1, $1, -1.29, 36.82, $4, $2,
        now(), now())`,
-    [startsAt, onlineUrl, name],
+    [startsAt, onlineUrl, name, organizerEmail],
   )
   await database.query(
     `INSERT INTO journey (tenant_id, journey_id, appointment_id, traveler_email, traveler_name, mode,
