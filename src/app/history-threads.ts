@@ -18,29 +18,58 @@ import type { Settings } from './settings.ts'
 /** Each has two connections and the state of its partitions in memory. */
 const MAX_HISTORY_THREADS = 8
 
-/** Rejects with `server-failed` where the thread ends before it has a result. */
-export function inHistoryThread(
-  work: HistoryWork,
-  onProgress: (events: number, ofEvents: number) => void,
-  signal: AbortSignal,
-): Promise<HistoryMessage> {
-  const worker = new Worker(new URL('./history-worker.ts', import.meta.url), {
-    workerData: work,
-    name: 'history',
+/** A thread that has loaded the program, or does so, and runs one piece of work. */
+export interface HistoryThread {
+  /** Rejects with `server-failed` where the thread ends before it has a result. */
+  run(
+    work: HistoryWork,
+    onProgress: (events: number, ofEvents: number) => void,
+    signal: AbortSignal,
+  ): Promise<HistoryMessage>
+  /** For one that got no work, or whose work nobody waits for. */
+  end(): void
+}
+
+export function startHistoryThread(): HistoryThread {
+  const worker = new Worker(new URL('./history-worker.ts', import.meta.url), { name: 'history' })
+  // One that has its result closes what it opened, and ends by itself.
+  let hasResult = false
+  const end = (): void => {
+    if (!hasResult) void worker.terminate()
+  }
+  // It may fail before anybody waits for it; whoever gives it work hears of it then.
+  let failure: unknown
+  worker.once('error', (error) => {
+    failure = error
   })
-  const stop = (): void => void worker.terminate()
-  signal.addEventListener('abort', stop, { once: true })
-  return new Promise<HistoryMessage>((resolve, reject) => {
-    worker.on('message', (message: HistoryMessage) => {
-      if (message.type === 'progress') onProgress(message.events, message.ofEvents)
-      else resolve(message)
-    })
-    worker.once('error', reject)
-    worker.once('exit', () => {
-      const error = `The run over ${work.topic} ended before it had a result.`
-      reject(new PlatformError('server-failed', error, { retry: 'later' }))
-    })
-  }).finally(() => signal.removeEventListener('abort', stop))
+  return {
+    run(work, onProgress, signal) {
+      signal.addEventListener('abort', end, { once: true })
+      return new Promise<HistoryMessage>((resolve, reject) => {
+        const fail = (): void => {
+          const error = `The run over ${work.topic} ended before it had a result.`
+          reject(failure ?? new PlatformError('server-failed', error, { retry: 'later' }))
+        }
+        worker.on('message', (message: HistoryMessage) => {
+          if (message.type === 'progress') onProgress(message.events, message.ofEvents)
+          else {
+            hasResult = true
+            resolve(message)
+          }
+        })
+        worker.once('exit', fail)
+        if (worker.threadId === -1) fail()
+        else worker.postMessage(work)
+      }).finally(() => signal.removeEventListener('abort', end))
+    },
+    end,
+  }
+}
+
+/** As many as a run over a topic can use beside the thread of the command; they load while the database starts. */
+export function startHistoryThreads(): readonly HistoryThread[] {
+  const threads = Math.min(availableParallelism(), MAX_HISTORY_THREADS)
+  return Array.from({ length: threads - 1 }, startHistoryThread)
 }
 
 export interface TopicRun {
@@ -56,20 +85,23 @@ export interface TopicRun {
   readonly pipeline: string
   /** Rules to try; null for those in force. */
   readonly documents: readonly RuleDocument[] | null
+  readonly threads: readonly HistoryThread[]
 }
 
 /**
- * All partitions of a topic, by this thread and as many more as there are further cores, each taking the next
- * one when it is done with one. For commands: in the running program this thread has other things to do.
+ * All partitions of a topic, by this thread and those given, each taking the next one when it is done with one.
+ * For commands: in the running program this thread has other things to do.
  */
 export function topicInThreads(run: TopicRun): HistoryRun {
   return async (onAlert, onProgress) => {
-    const found = await partitionsOf(run.database, run.pipeline)
+    const found = await partitionsOf(run.database, run.pipeline).catch((error: unknown) => {
+      for (const thread of run.threads) thread.end()
+      throw error
+    })
     const partitions = [...found].sort((a, b) => b.toOffset - a.toOffset)
     const ofEvents = partitions.reduce((sum, { toOffset }) => sum + toOffset, 0)
-    const threads = Math.min(availableParallelism(), MAX_HISTORY_THREADS, partitions.length)
     const taken = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))
-    const done = new Array<number>(threads).fill(0)
+    const done = new Array<number>(run.threads.length + 1).fill(0)
     const noteProgress = (thread: number, events: number): void => {
       done[thread] = events
       onProgress(
@@ -80,8 +112,8 @@ export function topicInThreads(run: TopicRun): HistoryRun {
     // Whoever fails, nobody begins another partition.
     const failed = new AbortController()
     const { settings, address, topic, declared, documents } = run
-    const others = Array.from({ length: threads - 1 }, (_, index) =>
-      inHistoryThread(
+    const others = run.threads.map((thread, index) =>
+      thread.run(
         {
           ...{ settings, database: address, topic },
           work: { kind: 'run', declared, documents, partitions, taken },

@@ -1,6 +1,6 @@
 // A thread of its own for what runs long over history: replays of rules that are tried, and explanations.
 
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { type MessagePort, parentPort } from 'node:worker_threads'
 import { systemClock } from '../adapters/clock/system-clock.ts'
 import type { DatabaseAddress } from '../adapters/postgres/address.ts'
 import { createCheckpointStore } from '../adapters/postgres/checkpoint-store.ts'
@@ -61,7 +61,8 @@ export type HistoryMessage =
 const PROGRESS_EVENTS = 20_000
 
 assert(parentPort !== null, 'history-worker.ts runs as a worker thread.')
-await run(parentPort, workerData as HistoryWork)
+const main = parentPort
+main.once('message', (work: HistoryWork) => void run(main, work))
 
 async function run(
   main: MessagePort,

@@ -6,7 +6,7 @@ import { failed, ok, type Result } from '../kernel/result.ts'
 import { toIso } from '../kernel/time.ts'
 import type { RuleDocument } from '../rules/rule-document.ts'
 import type { LocatedProblem } from '../rules/rule-file.ts'
-import { inHistoryThread } from './history-threads.ts'
+import { startHistoryThread } from './history-threads.ts'
 import type { HistoryMessage, HistoryWork } from './history-worker.ts'
 import type { Platform } from './platform.ts'
 import { BUILT_IN, type RuleBook, type RuleInForce, WRITTEN } from './rule-book.ts'
@@ -48,7 +48,11 @@ export function createRuleDesk({ settings, address }: Platform, book: RuleBook):
     try {
       const topic = topicName(settings, document.topic)
       return ok(
-        await inHistoryThread({ settings, database: address, topic, work }, onProgress, signal),
+        await startHistoryThread().run(
+          { settings, database: address, topic, work },
+          onProgress,
+          signal,
+        ),
       )
     } finally {
       trials--

@@ -14,7 +14,7 @@ import {
   table,
   UsageError,
 } from '../command-line.ts'
-import { topicInThreads } from '../history-threads.ts'
+import { startHistoryThreads, topicInThreads } from '../history-threads.ts'
 import { openInspection } from '../inspection.ts'
 import { type ReplayReport, replay } from '../replay.ts'
 import { trialPipeline } from '../rule-trial.ts'
@@ -50,13 +50,24 @@ async function run(flags: ReplayFlags): Promise<number> {
   const toMs = instant('--to', flags.to, Date.UTC(9999, 0))
   const settings = await commandSettings({ DATA_DIR: flags.dataDir })
   const topic = topicName(settings, flags.topic)
-  const inspection = await openInspection(settings, commandLogger())
+  const threads = startHistoryThreads()
+  const inspection = await openInspection(settings, commandLogger()).catch((error: unknown) => {
+    for (const thread of threads) thread.end()
+    throw error
+  })
   try {
     const startedMs = inspection.clock.monotonicMs()
     let beganMs: number | null = null
     const report = await replay({
       ...inspection,
-      run: topicInThreads({ ...inspection, ...trial, settings, declared: flags.topic, topic }),
+      run: topicInThreads({
+        ...inspection,
+        ...trial,
+        settings,
+        declared: flags.topic,
+        topic,
+        threads,
+      }),
       rules: trial.rules,
       tenantId: null,
       topic,
@@ -80,6 +91,7 @@ async function run(flags: ReplayFlags): Promise<number> {
     )
     return DONE
   } finally {
+    for (const thread of threads) thread.end()
     await inspection.close()
   }
 }

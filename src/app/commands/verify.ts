@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 import { carryOut, commandLogger, commandSettings, DONE, FAILED, table } from '../command-line.ts'
-import { topicInThreads } from '../history-threads.ts'
+import { startHistoryThreads, topicInThreads } from '../history-threads.ts'
 import { type Inspection, openInspection } from '../inspection.ts'
 import type { Settings } from '../settings.ts'
 import { allPipelines, topicName } from '../topics.ts'
@@ -76,6 +76,7 @@ async function verifyRecordedAlerts(
           topic,
           pipeline: pipeline.name,
           documents: null,
+          threads: startHistoryThreads(),
         }),
         topic,
         nowMs: inspection.clock.nowMs(),

@@ -132,11 +132,11 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
     }),
     copyState: (state) => ({
       compartments: state.compartments.map(copyCompartment),
-      fuel: copyFuel(state.fuel),
+      fuel: watchesFuel ? copyFuel(state.fuel) : state.fuel,
       last: state.last,
       limits: state.limits,
       runs: copyRuns(state.runs),
-      driving: copyDriving(state.driving),
+      driving: scope.alertsOnly ? state.driving : copyDriving(state.driving),
     }),
     eventFields: ['last'],
     onEvent(state, event, context) {

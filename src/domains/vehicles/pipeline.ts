@@ -54,7 +54,7 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
       last,
       profile,
       runs: copyRuns(runs),
-      driving: copyDriving(driving),
+      driving: rules.scope.alertsOnly ? driving : copyDriving(driving),
     }),
     eventFields: ['last'],
     onEvent(state, event, context) {
