@@ -7,6 +7,14 @@ import { readNumeric } from './numeric.ts'
 
 const HEADER_BYTES = 19
 const TWO_TO_32 = 4_294_967_296
+/** Text up to this length is looked up among what was read lately. */
+const SHORT_TEXT = 32
+const LARGEST_ASCII = 0x7f
+/** A power of two. */
+const REMEMBERED_TEXTS = 32_768
+
+/** Short texts by a hash of their bytes: names of entities come again and again, and as one string each. */
+const remembered = new Array<string>(REMEMBERED_TEXTS).fill('')
 
 export class CopyDecoder<E> implements RowReader {
   readonly #table: ArchiveTable<E>
@@ -16,10 +24,7 @@ export class CopyDecoder<E> implements RowReader {
   #buffer: Buffer = Buffer.alloc(0)
   #view = viewOf(this.#buffer)
   #at = 0
-  #lastTenant: { readonly bytes: Buffer; readonly text: string } = {
-    bytes: Buffer.alloc(0),
-    text: '',
-  }
+  #lastTenant = ''
 
   constructor(table: ArchiveTable<E>) {
     this.#table = table
@@ -89,7 +94,24 @@ export class CopyDecoder<E> implements RowReader {
     if (length === -1) return null
     const from = this.#at
     this.#at += length
+    if (length <= SHORT_TEXT) return this.#shortText(from, length)
     return this.#buffer.toString('utf8', from, this.#at)
+  }
+
+  #shortText(from: number, length: number): string {
+    const buffer = this.#buffer
+    let hash = length
+    for (let index = from; index < from + length; index++) {
+      const code = buffer[index] ?? 0
+      if (code > LARGEST_ASCII) return buffer.toString('utf8', from, from + length)
+      hash = Math.imul(hash ^ code, 0x01000193)
+    }
+    const place = (hash ^ (hash >>> 15)) & (REMEMBERED_TEXTS - 1)
+    const known = remembered[place] ?? ''
+    if (isAt(buffer, from, length, known)) return known
+    const text = buffer.toString('latin1', from, from + length)
+    remembered[place] = text
+    return text
   }
 
   float8(): number | null {
@@ -141,11 +163,10 @@ export class CopyDecoder<E> implements RowReader {
     const from = this.#at
     this.#at += Math.max(0, length)
     const known = this.#lastTenant
-    if (length !== known.bytes.length || known.bytes.compare(this.#buffer, from, this.#at) !== 0) {
-      const bytes = Buffer.from(this.#buffer.subarray(from, this.#at))
-      this.#lastTenant = { bytes, text: bytes.toString('utf8') }
+    if (length !== known.length || !isAt(this.#buffer, from, length, known)) {
+      this.#lastTenant = this.#buffer.toString('utf8', from, this.#at)
     }
-    return this.#lastTenant.text
+    return this.#lastTenant
   }
 
   #flags(): readonly EventFlag[] | null {
@@ -166,6 +187,15 @@ export class CopyDecoder<E> implements RowReader {
     this.#at += 4
     return this.#view.getInt32(this.#at - 4)
   }
+}
+
+/** The ASCII text stands there, byte for byte. */
+function isAt(buffer: Buffer, from: number, length: number, text: string): boolean {
+  if (text.length !== length) return false
+  for (let index = 0; index < length; index++) {
+    if (buffer[from + index] !== text.charCodeAt(index)) return false
+  }
+  return true
 }
 
 function viewOf(buffer: Buffer): DataView {
