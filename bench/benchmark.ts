@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
 import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { timesOfAnswers } from './answer-parts.ts'
 import { atTheEnd, cleanUp } from './clean-up.ts'
 import { measureCluster, rateOfEmbedded } from './cluster-parts.ts'
 import {
@@ -11,16 +12,11 @@ import {
   costOfJudging,
   costOfRules,
   costOfShipments,
-  type Findings,
-  FULL,
-  QUICK,
-  ratesOfBacklog,
-  ratesOfDoor,
   ratesOfEstimates,
-  timesOfAnswers,
   timesOfWorkflows,
-  timeToRecover,
-} from './parts.ts'
+} from './cost-parts.ts'
+import { type Findings, FULL, QUICK } from './findings.ts'
+import { ratesOfBacklog, ratesOfDoor, timeToRecover } from './rate-parts.ts'
 import { type BenchReport, type Figure, verdictOf } from './report.ts'
 
 export interface BenchOptions {

@@ -17,9 +17,7 @@ import { createMemoryViews } from '../src/adapters/views/memory-views.ts'
 import { reportingObserver } from '../src/app/task-observer.ts'
 import { vehicleTelemetry } from '../src/domains/vehicles/events.ts'
 import { vehiclesPipeline } from '../src/domains/vehicles/pipeline.ts'
-import { COLORS_TABLE, MODELS_TABLE, VEHICLES_TABLE } from '../src/domains/vehicles/reference.ts'
 import { simulateVehicles } from '../src/domains/vehicles/simulate.ts'
-import { exampleTables } from '../src/domains/vehicles/world/fleet.ts'
 import type { ReferenceSource } from '../src/ports/reference-source.ts'
 import { fixedAssignment } from '../src/streams/fixed-assignment.ts'
 import type { AnyPipeline } from '../src/streams/pipeline.ts'
@@ -29,7 +27,7 @@ import { atTheEnd } from './clean-up.ts'
 import { PARTITIONS, writeFleet } from './fleet.ts'
 import { databaseOf, untilArchived } from './program.ts'
 import { median } from './samples.ts'
-import { bareVehicles } from './vehicle-costs.ts'
+import { bareVehicles, vehicleTables } from './vehicle-costs.ts'
 
 const VEHICLES = 10_000
 const INTERVAL_MS = 5_000
@@ -119,11 +117,6 @@ async function drain(dataDir: string, pipeline: AnyPipeline, events: number): Pr
 }
 
 function tables(): ReferenceSource {
-  const { vehicles, models, colors } = exampleTables(VEHICLES)
-  const documents = [
-    { name: VEHICLES_TABLE, content: vehicles, tag: '1' },
-    { name: MODELS_TABLE, content: models, tag: '1' },
-    { name: COLORS_TABLE, content: colors, tag: '1' },
-  ]
+  const documents = vehicleTables(VEHICLES).map((table) => ({ ...table, tag: '1' }))
   return { load: () => Promise.resolve({ documents, problems: [] }) }
 }

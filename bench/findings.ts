@@ -1,0 +1,56 @@
+// What the parts of the benchmark are given: how much to measure, and where their figures go.
+
+import type { Figure, Goal } from './report.ts'
+
+export interface Plan {
+  readonly copies: number
+  readonly backlogEvents: number
+  readonly doorSeconds: number
+  readonly alertSeconds: number
+  readonly scaleEvents: number
+  readonly kills: number
+  readonly trips: number
+  readonly shipments: number
+}
+
+export const FULL: Plan = {
+  copies: 3,
+  backlogEvents: 1_500_000,
+  doorSeconds: 15,
+  alertSeconds: 8,
+  scaleEvents: 1_200_000,
+  kills: 3,
+  trips: 1_000_000,
+  shipments: 1_000_000,
+}
+export const QUICK: Plan = {
+  copies: 1,
+  backlogEvents: 200_000,
+  doorSeconds: 3,
+  alertSeconds: 2,
+  scaleEvents: 400_000,
+  kills: 1,
+  trips: 100_000,
+  shipments: 100_000,
+}
+
+/** Trucks of a fleet where a part does not measure several sizes. */
+export const TRUCKS = 10_000
+
+export const AT_LEAST = (bar: number, aim?: number): Goal => goal('higher', bar, aim)
+export const AT_MOST = (bar: number, aim?: number): Goal => goal('lower', bar, aim)
+
+function goal(better: Goal['better'], bar: number, aim: number | undefined): Goal {
+  return aim === undefined ? { better, bar } : { better, bar, aim }
+}
+
+/** Where the parts put their figures, and what went wrong. */
+export interface Findings {
+  readonly plan: Plan
+  /** A folder of the run's own, emptied at its end. */
+  readonly folder: string
+  add(figure: Figure): void
+  problem(text: string): void
+  /** What is being done at the moment. */
+  say(text: string): void
+}
