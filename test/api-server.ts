@@ -166,3 +166,20 @@ function collectingLogger(logged: LogLine[]): Logger {
     error: (name, error, fields = {}) => logged.push({ level: 'error', name, error, fields }),
   }
 }
+
+/** One call of the API with a JSON body where one is given; an empty answer is an empty document. */
+export async function callApi(
+  { url }: Pick<ApiServer, 'url'>,
+  method: string,
+  path: string,
+  body?: unknown,
+): Promise<{ readonly status: number; readonly text: string; readonly json: unknown }> {
+  const response = await fetch(`${url}/api/v1${path}`, {
+    method,
+    ...(body === undefined
+      ? {}
+      : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+  })
+  const text = await response.text()
+  return { status: response.status, text, json: text === '' ? {} : JSON.parse(text) }
+}

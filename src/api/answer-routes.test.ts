@@ -2,21 +2,14 @@
 
 import { equal, match } from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { startApiServer } from '../../test/api-server.ts'
-import { testPostgres } from '../../test/postgres-server.ts'
+import { ANSWER_KEY, startAnswerPages } from '../../test/answer-pages.ts'
 import { type AnswerAction, signAnswerLink } from '../kernel/answer-link.ts'
 import { HOUR_MS } from '../kernel/time.ts'
 
 const ID = '00000000-0000-8000-8000-000000000001'
-const KEY = Buffer.alloc(32, 7)
 
 async function open(t: TestContext) {
-  const { database } = await testPostgres(t)
-  const server = await startApiServer({ database })
-  t.after(() => server.close())
-  await database.query(
-    "INSERT INTO signing_key (purpose, key) VALUES ('answer-links', decode(repeat('07', 32), 'hex'))",
-  )
+  const { database, url: serverUrl } = await startAnswerPages(t)
   await database.query(
     `INSERT INTO answer_request (id, tenant_id, workflow_id, kind, asked, document, expires_at)
      VALUES ($1, 'default', $1, 'reschedule', 'olga@example.org',
@@ -24,8 +17,11 @@ async function open(t: TestContext) {
        now() + interval '1 hour')`,
     [ID],
   )
-  const link = (action: AnswerAction, expiresAtMs = Date.now() + HOUR_MS, key = KEY): string =>
-    `${server.url}/answer/${signAnswerLink({ requestId: ID, action, expiresAtMs }, key)}`
+  const link = (
+    action: AnswerAction,
+    expiresAtMs = Date.now() + HOUR_MS,
+    key = ANSWER_KEY,
+  ): string => `${serverUrl}/answer/${signAnswerLink({ requestId: ID, action, expiresAtMs }, key)}`
   const post = (url: string, body = ''): Promise<Response> =>
     fetch(url, {
       method: 'POST',

@@ -2,7 +2,7 @@
 
 import { deepEqual, equal, match } from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
-import { startApiServer } from '../../test/api-server.ts'
+import { callApi, startApiServer } from '../../test/api-server.ts'
 import { testPostgres } from '../../test/postgres-server.ts'
 import { systemClock } from '../adapters/clock/system-clock.ts'
 import { createArrivalDesk } from '../domains/arrivals/desk.ts'
@@ -33,14 +33,8 @@ async function open(t: TestContext) {
   const server = await startApiServer({ database, tenantDatabase, arrivalDesk })
   t.after(() => server.close())
   const call = async (method: string, path: string, body?: unknown) => {
-    const response = await fetch(`${server.url}/api/v1${path}`, {
-      method,
-      ...(body === undefined
-        ? {}
-        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-    })
-    const json = Object(await response.json())
-    return { status: response.status, json }
+    const { status, json } = await callApi(server, method, path, body)
+    return { status, json: Object(json) }
   }
   return { database, arrivalDesk, told, call }
 }

@@ -5,7 +5,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { startApiServer } from '../../test/api-server.ts'
+import { callApi, startApiServer } from '../../test/api-server.ts'
 import { silentLogger, testPostgres } from '../../test/postgres-server.ts'
 import { createChannelStore } from '../adapters/postgres/channel-store.ts'
 import { newSecret } from '../adapters/random/system-random.ts'
@@ -29,18 +29,10 @@ async function open(t: TestContext) {
   t.after(() => server.close())
   const answers: string[] = []
   const call = async (method: string, path: string, body?: unknown) => {
-    const response = await fetch(`${server.url}/api/v1${path}`, {
-      method,
-      ...(body === undefined
-        ? {}
-        : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
-    })
-    const text = await response.text()
+    const { status, text, json } = await callApi(server, method, path, body)
     answers.push(text)
-    const document: Record<string, unknown> & { items: Record<string, unknown>[] } = Object(
-      text === '' ? {} : JSON.parse(text),
-    )
-    return { status: response.status, body: document }
+    const document: Record<string, unknown> & { items: Record<string, unknown>[] } = Object(json)
+    return { status, body: document }
   }
   return { call, answers, book, database, logged: server.logged }
 }

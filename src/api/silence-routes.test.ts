@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { startApiServer } from '../../test/api-server.ts'
+import { callApi, startApiServer } from '../../test/api-server.ts'
 import { openFeed } from '../../test/live-feed.ts'
 import { silentLogger, testPostgres } from '../../test/postgres-server.ts'
 import { until } from '../../test/waiting.ts'
@@ -41,14 +41,9 @@ test('silences over a real database, with the routing running', async (t) => {
     onAlertsHandled: () => routing.nudge(),
   })
   const ask = async (method: string, path: string, body?: unknown) => {
-    const response = await fetch(`${server.url}/api/v1${path}`, {
-      method,
-      ...(body === undefined
-        ? {}
-        : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-    })
-    const json: Json = JSON.parse(await response.text())
-    return { status: response.status, json }
+    const answer = await callApi(server, method, path, body)
+    const json: Json = Object(answer.json)
+    return { status: answer.status, json }
   }
   const alert = alertOf(derivedId('alert', 1), {
     rule: 'warm',

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { testPostgres } from '../../test/postgres-server.ts'
+import { simulatedRecords } from '../../test/simulation/simulated-records.ts'
 import { createCheckpointStore } from '../adapters/postgres/checkpoint-store.ts'
 import { createReferenceStore } from '../adapters/postgres/reference-store.ts'
 import { seededRandom } from '../adapters/random/seeded-random.ts'
@@ -120,10 +121,5 @@ function recordsOf(partition: number): readonly LogRecord[] {
     intervalMs: 10 * SECOND_MS,
     faults: FAULTS,
   })
-  return Array.from({ length: EVENTS }, (_, offset) => {
-    const { ndjson, keys, atMs } = world.take({ untilMs: Number.POSITIVE_INFINITY, maxEvents: 1 })
-    const value = Uint8Array.from(ndjson.subarray(0, -1))
-    const receivedAtMs = Math.round(atMs) + 200
-    return { offset, key: keys[0] ?? '', value, receivedAtMs, tenantId: 'default' }
-  })
+  return simulatedRecords(world, EVENTS, () => 200)
 }

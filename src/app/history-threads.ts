@@ -18,7 +18,7 @@ import type { Settings } from './settings.ts'
 /** Each has two connections and the state of its partitions in memory. */
 const MAX_HISTORY_THREADS = 8
 
-/** A thread that has loaded the program, or does so, and runs one piece of work. */
+/** A thread that has loaded the program, or does so, and runs pieces of work one after the other. */
 export interface HistoryThread {
   /** Rejects with `server-failed` where the thread ends before it has a result. */
   run(
@@ -26,16 +26,17 @@ export interface HistoryThread {
     onProgress: (events: number, ofEvents: number) => void,
     signal: AbortSignal,
   ): Promise<HistoryMessage>
-  /** For one that got no work, or whose work nobody waits for. */
+  /** Once there is no more work for it. What it is at is given up. */
   end(): void
 }
 
 export function startHistoryThread(): HistoryThread {
   const worker = new Worker(new URL('./history-worker.ts', import.meta.url), { name: 'history' })
-  // One that has its result closes what it opened, and ends by itself.
-  let hasResult = false
+  // One that is idle after work may still be closing what it opened, and ends by itself.
+  let isIdle = false
   const end = (): void => {
-    if (!hasResult) void worker.terminate()
+    if (isIdle) worker.postMessage(null)
+    else void worker.terminate()
   }
   // It may fail before anybody waits for it; whoever gives it work hears of it then.
   let failure: unknown
@@ -44,32 +45,45 @@ export function startHistoryThread(): HistoryThread {
   })
   return {
     run(work, onProgress, signal) {
+      isIdle = false
       signal.addEventListener('abort', end, { once: true })
+      let forget = (): void => undefined
       return new Promise<HistoryMessage>((resolve, reject) => {
         const fail = (): void => {
           const error = `The run over ${work.topic} ended before it had a result.`
           reject(failure ?? new PlatformError('server-failed', error, { retry: 'later' }))
         }
-        worker.on('message', (message: HistoryMessage) => {
+        const hear = (message: HistoryMessage): void => {
           if (message.type === 'progress') onProgress(message.events, message.ofEvents)
           else {
-            hasResult = true
+            isIdle = true
             resolve(message)
           }
-        })
-        worker.once('exit', fail)
+        }
+        worker.on('message', hear).once('exit', fail)
+        forget = () => void worker.off('message', hear).off('exit', fail)
         if (worker.threadId === -1) fail()
         else worker.postMessage(work)
-      }).finally(() => signal.removeEventListener('abort', end))
+      }).finally(() => {
+        forget()
+        signal.removeEventListener('abort', end)
+      })
     },
     end,
   }
 }
 
 /** As many as a run over a topic can use beside the thread of the command; they load while the database starts. */
-export function startHistoryThreads(): readonly HistoryThread[] {
-  const threads = Math.min(availableParallelism(), MAX_HISTORY_THREADS)
-  return Array.from({ length: threads - 1 }, startHistoryThread)
+export async function withHistoryThreads<T>(
+  work: (threads: readonly HistoryThread[]) => Promise<T>,
+): Promise<T> {
+  const count = Math.min(availableParallelism(), MAX_HISTORY_THREADS) - 1
+  const threads = Array.from({ length: count }, startHistoryThread)
+  try {
+    return await work(threads)
+  } finally {
+    for (const thread of threads) thread.end()
+  }
 }
 
 export interface TopicRun {
@@ -94,10 +108,7 @@ export interface TopicRun {
  */
 export function topicInThreads(run: TopicRun): HistoryRun {
   return async (onAlert, onProgress) => {
-    const found = await partitionsOf(run.database, run.pipeline).catch((error: unknown) => {
-      for (const thread of run.threads) thread.end()
-      throw error
-    })
+    const found = await partitionsOf(run.database, run.pipeline)
     const partitions = [...found].sort((a, b) => b.toOffset - a.toOffset)
     const ofEvents = partitions.reduce((sum, { toOffset }) => sum + toOffset, 0)
     const taken = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT))

@@ -14,7 +14,6 @@ import type { AnyPipeline } from '../streams/pipeline.ts'
 import { type ExplainRequest, type Explanation, explain } from './explain.ts'
 import { openLog } from './open-log.ts'
 import {
-  onlyRules,
   type PartitionRange,
   partitionsInTurn,
   partitionsOf,
@@ -22,7 +21,7 @@ import {
   type ReplayReport,
   replay,
 } from './replay.ts'
-import { historyPipeline, trialPipeline } from './rule-trial.ts'
+import { historyPipeline } from './rule-trial.ts'
 import type { Settings } from './settings.ts'
 
 export interface HistoryWork {
@@ -62,7 +61,11 @@ const PROGRESS_EVENTS = 20_000
 
 assert(parentPort !== null, 'history-worker.ts runs as a worker thread.')
 const main = parentPort
-main.once('message', (work: HistoryWork) => void run(main, work))
+let before: Promise<void> = Promise.resolve()
+// One piece of work after the other; null ends the thread.
+main.on('message', (work: HistoryWork | null) => {
+  before = before.then(() => (work === null ? main.close() : run(main, work)))
+})
 
 async function run(
   main: MessagePort,
@@ -102,18 +105,15 @@ async function run(
       return
     }
     const { document, tenantId, fromMs, toMs } = work
-    const pipeline = trialPipeline(document.topic, [document])
-    assert(pipeline !== undefined, `There is no topic ${document.topic}.`)
+    const pipeline = await historyPipeline(database, document.topic, [document])
     const rules = [document.name]
-    const tried = onlyRules(pipeline)
-    const partitions = await partitionsOf(database, tried.name)
-    const run = partitionsInTurn({ ...options, pipeline: tried, partitions })
+    const partitions = await partitionsOf(database, pipeline.name)
+    const run = partitionsInTurn({ ...options, pipeline, partitions })
     const report = await replay({ ...options, run, rules, tenantId, fromMs, toMs })
     say({ type: 'replayed', report })
   } finally {
     await log.close()
     await store.close()
     await database.close()
-    main.close()
   }
 }

@@ -45,17 +45,13 @@ export function createRuleDesk({ settings, address }: Platform, book: RuleBook):
   ): Promise<Result<HistoryMessage, TrialProblem>> => {
     if (trials >= MAX_TRIALS) return failed('busy')
     trials++
+    const thread = startHistoryThread()
     try {
       const topic = topicName(settings, document.topic)
-      return ok(
-        await startHistoryThread().run(
-          { settings, database: address, topic, work },
-          onProgress,
-          signal,
-        ),
-      )
+      return ok(await thread.run({ settings, database: address, topic, work }, onProgress, signal))
     } finally {
       trials--
+      thread.end()
     }
   }
 

@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
+import { simulatedRecords } from '../../test/simulation/simulated-records.ts'
 import { seededRandom } from '../adapters/random/seeded-random.ts'
 import { MINUTE_MS, SECOND_MS } from '../kernel/time.ts'
 import type { Alert } from '../ports/alert.ts'
@@ -136,13 +137,8 @@ function recordsOf(fleet: SimulatedFleet): readonly LogRecord[] {
     intervalMs: 10 * SECOND_MS,
     faults: FAULTS,
   })
-  return Array.from({ length: EVENTS }, (_, offset) => {
-    const { ndjson, keys, atMs } = world.take({ untilMs: Number.POSITIVE_INFINITY, maxEvents: 1 })
-    const value = Uint8Array.from(ndjson.subarray(0, -1))
-    // Now and then everything is held up, so that some fall silent.
-    const receivedAtMs = Math.round(atMs) + (offset > EVENTS / 2 ? 30 * MINUTE_MS : 200)
-    return { offset, key: keys[0] ?? '', value, receivedAtMs, tenantId: 'default' }
-  })
+  // Now and then everything is held up, so that some fall silent.
+  return simulatedRecords(world, EVENTS, (offset) => (offset > EVENTS / 2 ? 30 * MINUTE_MS : 200))
 }
 
 /** As the archive gives them back: the columns that the pipeline needs, without what was refused. */

@@ -2,7 +2,7 @@
 // fast as before; the archive catches up.
 
 import { startCluster } from '../cluster/cluster.ts'
-import { startWarmTrucks, type WarmTrucks } from '../cluster/warm-trucks.ts'
+import { startWarmTrucks, untilHeard, type WarmTrucks } from '../cluster/warm-trucks.ts'
 import { runCommand } from '../program.ts'
 import { until } from '../waiting.ts'
 import { query } from './audit.ts'
@@ -46,7 +46,7 @@ export async function runDatabaseTrial({
       const fromMs = performance.now()
       await work()
       const toMs = performance.now()
-      await heardUntil(load, toMs)
+      await untilHeard(load, toMs, PATIENCE_MS)
       const waits = load.waitsMs(fromMs, toMs)
       const p99 = percentile(waits, 0.99)
       figures[`alerts, ${what}`] =
@@ -94,17 +94,6 @@ export async function runDatabaseTrial({
   } finally {
     await cluster.stop()
   }
-}
-
-function heardUntil(load: WarmTrucks, toMs: number): Promise<void> {
-  return until(
-    'every alert is heard',
-    () =>
-      ![...load.trucks.values()].some(
-        ({ sentMs, heardMs }) => sentMs < toMs && Number.isNaN(heardMs),
-      ),
-    PATIENCE_MS,
-  )
 }
 
 /** Everything acknowledged by now stands in the archive. */

@@ -7,7 +7,7 @@ import { runCommand } from '../program.ts'
 import { requireOrSkip } from '../requirements.ts'
 import { until } from '../waiting.ts'
 import { type Cluster, type ClusterRole, clusterMissing, startCluster } from './cluster.ts'
-import { startWarmTrucks, type WarmTrucks } from './warm-trucks.ts'
+import { startWarmTrucks, untilHeard, type WarmTrucks } from './warm-trucks.ts'
 
 const PER_SECOND = 50
 /** A member that leaves is replaced at once; one that is killed, after its session of six seconds. */
@@ -32,7 +32,7 @@ describe('a cluster under load', { skip: missing ?? false }, () => {
     const fromMs = performance.now()
     await work()
     const toMs = performance.now()
-    await untilHeard(load, toMs)
+    await untilHeard(load, toMs, PATIENCE_MS)
     return Math.max(...load.waitsMs(fromMs - QUIET_MS, toMs))
   }
 
@@ -78,18 +78,6 @@ describe('a cluster under load', { skip: missing ?? false }, () => {
     assert.equal(verified.code, 0, verified.stdout + verified.stderr)
   })
 })
-
-/** Every alert that was sent until then is heard. */
-function untilHeard(load: WarmTrucks, toMs: number): Promise<void> {
-  return until(
-    'every alert is heard',
-    () =>
-      ![...load.trucks.values()].some(
-        ({ sentMs, heardMs }) => sentMs < toMs && Number.isNaN(heardMs),
-      ),
-    PATIENCE_MS,
-  )
-}
 
 it('a cluster needs its servers to be tested', (t) => {
   requireOrSkip(t, 'servers', missing === undefined, missing ?? '')

@@ -1,6 +1,7 @@
 // Trucks that are too warm with their first reading: each must give one alert, and how long that took is the
 // figure. Sent again until it is acknowledged, as a sender does; heard on a feed that comes back when it ends.
 
+import { until } from '../waiting.ts'
 import { FeedReader } from './feed-reader.ts'
 
 const TOPIC = '/api/v1/events/truck-readings'
@@ -128,4 +129,16 @@ function open(address: string, lastEventId: string | undefined): Promise<FeedRea
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+/** Every alert of a truck that was sent until then is heard. */
+export function untilHeard(load: WarmTrucks, toMs: number, patienceMs: number): Promise<void> {
+  return until(
+    'every alert is heard',
+    () =>
+      ![...load.trucks.values()].some(
+        ({ sentMs, heardMs }) => sentMs < toMs && Number.isNaN(heardMs),
+      ),
+    patienceMs,
+  )
 }

@@ -14,7 +14,7 @@ import {
   table,
   UsageError,
 } from '../command-line.ts'
-import { startHistoryThreads, topicInThreads } from '../history-threads.ts'
+import { type HistoryThread, topicInThreads, withHistoryThreads } from '../history-threads.ts'
 import { openInspection } from '../inspection.ts'
 import { type ReplayReport, replay } from '../replay.ts'
 import { trialPipeline } from '../rule-trial.ts'
@@ -41,20 +41,18 @@ export function registerReplay(program: Command): void {
     .option('--rules <file>', 'YAML or JSON with rules to try in place of those of the same name')
     .option('--json', 'one JSON document on standard output')
     .option('--data-dir <folder>', 'where log and database are kept (default: .outrider)')
-    .action((flags: ReplayFlags, command: Command) => carryOut(command, () => run(flags)))
+    .action((flags: ReplayFlags, command: Command) =>
+      carryOut(command, () => withHistoryThreads((threads) => run(flags, threads))),
+    )
 }
 
-async function run(flags: ReplayFlags): Promise<number> {
+async function run(flags: ReplayFlags, threads: readonly HistoryThread[]): Promise<number> {
   const trial = await trialOf(flags)
   const fromMs = instant('--from', flags.from, 0)
   const toMs = instant('--to', flags.to, Date.UTC(9999, 0))
   const settings = await commandSettings({ DATA_DIR: flags.dataDir })
   const topic = topicName(settings, flags.topic)
-  const threads = startHistoryThreads()
-  const inspection = await openInspection(settings, commandLogger()).catch((error: unknown) => {
-    for (const thread of threads) thread.end()
-    throw error
-  })
+  const inspection = await openInspection(settings, commandLogger())
   try {
     const startedMs = inspection.clock.monotonicMs()
     let beganMs: number | null = null
@@ -91,7 +89,6 @@ async function run(flags: ReplayFlags): Promise<number> {
     )
     return DONE
   } finally {
-    for (const thread of threads) thread.end()
     await inspection.close()
   }
 }

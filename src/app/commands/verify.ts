@@ -2,7 +2,7 @@
 
 import type { Command } from 'commander'
 import { carryOut, commandLogger, commandSettings, DONE, FAILED, table } from '../command-line.ts'
-import { startHistoryThreads, topicInThreads } from '../history-threads.ts'
+import { type HistoryThread, topicInThreads, withHistoryThreads } from '../history-threads.ts'
 import { type Inspection, openInspection } from '../inspection.ts'
 import type { Settings } from '../settings.ts'
 import { allPipelines, topicName } from '../topics.ts'
@@ -32,7 +32,11 @@ async function verify(flags: VerifyFlags): Promise<number> {
   const settings = await commandSettings({ DATA_DIR: flags.dataDir })
   const inspection = await openInspection(settings, commandLogger())
   try {
-    if (flags.alerts === true) return await verifyRecordedAlerts(inspection, settings, flags)
+    if (flags.alerts === true) {
+      return await withHistoryThreads((threads) =>
+        verifyRecordedAlerts(inspection, settings, flags, threads),
+      )
+    }
     const audits = await verifyArchive({
       ...inspection,
       pipelines: allPipelines,
@@ -62,6 +66,7 @@ async function verifyRecordedAlerts(
   inspection: Inspection,
   settings: Settings,
   flags: VerifyFlags,
+  threads: readonly HistoryThread[],
 ): Promise<number> {
   const audits: AlertAudit[] = []
   for (const pipeline of allPipelines.filter(({ rules }) => rules !== undefined)) {
@@ -76,7 +81,7 @@ async function verifyRecordedAlerts(
           topic,
           pipeline: pipeline.name,
           documents: null,
-          threads: startHistoryThreads(),
+          threads,
         }),
         topic,
         nowMs: inspection.clock.nowMs(),

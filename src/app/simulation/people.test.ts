@@ -1,16 +1,14 @@
 // Simulated people against the real page and a real database.
 
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
-import { type TestContext, test } from 'node:test'
-import { startApiServer } from '../../../test/api-server.ts'
-import { testPostgres } from '../../../test/postgres-server.ts'
+import { test } from 'node:test'
+import { ANSWER_KEY, startAnswerPages } from '../../../test/answer-pages.ts'
 import { systemClock } from '../../adapters/clock/system-clock.ts'
 import { createPinoLogger } from '../../adapters/logger/pino-logger.ts'
 import { type AnswerAction, signAnswerLink } from '../../kernel/answer-link.ts'
 import { HOUR_MS } from '../../kernel/time.ts'
 import { habitOf, questionsIn, runPeople } from './people.ts'
 
-const KEY = Buffer.alloc(32, 7)
 /** The first digits say what is done: 0 is below every limit, 0x3b = 59 % accepts, 0x4a = 74 % proposes, 0x63 says nothing. */
 const JOINS = '00000000-0000-8000-8000-000000000001'
 const ACCEPTS = '003b0000-0000-8000-8000-000000000002'
@@ -19,7 +17,7 @@ const SAYS_NOTHING = '00630000-0000-8000-8000-000000000004'
 const SOMEBODY_ELSE = '00000000-0000-8000-8000-000000000005'
 
 const urlOf = (requestId: string, action: AnswerAction): string =>
-  `https://elsewhere.example/answer/${signAnswerLink({ requestId, action, expiresAtMs: Date.now() + HOUR_MS }, KEY)}`
+  `https://elsewhere.example/answer/${signAnswerLink({ requestId, action, expiresAtMs: Date.now() + HOUR_MS }, ANSWER_KEY)}`
 
 test('questions are found by their links, and each is answered alike whenever it is asked', () => {
   const text = JSON.stringify({
@@ -41,7 +39,7 @@ test('questions are found by their links, and each is answered alike whenever it
 })
 
 test('simulated people open the link of their choice, once; nobody opens what others were sent', async (t) => {
-  const { database, url } = await open(t)
+  const { database, url } = await startAnswerPages(t)
   const ask = async (id: string, address: string, actions: readonly AnswerAction[]) => {
     await database.query(
       `INSERT INTO answer_request (id, tenant_id, workflow_id, kind, asked, document, expires_at)
@@ -83,13 +81,3 @@ test('simulated people open the link of their choice, once; nobody opens what ot
   const signals = await database.query("SELECT id FROM outbox WHERE kind = 'signal'")
   equal(signals.length, 3)
 })
-
-async function open(t: TestContext) {
-  const { database } = await testPostgres(t)
-  const server = await startApiServer({ database })
-  t.after(() => server.close())
-  await database.query(
-    "INSERT INTO signing_key (purpose, key) VALUES ('answer-links', decode(repeat('07', 32), 'hex'))",
-  )
-  return { database, url: server.url }
-}

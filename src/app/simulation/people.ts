@@ -19,7 +19,7 @@ const SLOWEST_READER_MS: DurationMs = 25 * SECOND_MS
 /** What somebody proposes lies so far ahead. */
 const PROPOSED_AFTER_MS: DurationMs = 45 * MINUTE_MS
 const PROPOSED_STEP_MS: DurationMs = 5 * MINUTE_MS
-/** Questions that were answered or left; the oldest are forgotten, and the page says then that they are used. */
+/** Questions that were answered or left; beyond it all are forgotten, and the page says of those asked again that they are used. */
 const MAX_REMEMBERED = 10_000
 const TOKENS = /\/answer\/([0-9a-f-]{36}\.[a-z]+\.[0-9a-z]+\.[\w-]+)/g
 

@@ -167,7 +167,6 @@ class LateArrival {
   ): Promise<Record<string, string>> {
     const { answers, publicUrl } = this.#options
     const { id, tenantId } = this.#context
-    const { title, place, traveler, startsAtMs, etaMs, onlineUrl } = this.#journey
     const requestId = derivedId('answer', id, kind)
     const actions: readonly AnswerAction[] =
       kind === 'join' ? ['join'] : ['accept', 'decline', 'propose']
@@ -179,12 +178,7 @@ class LateArrival {
       asked,
       expiresAtMs,
       document: {
-        title,
-        place,
-        traveler,
-        onlineUrl,
-        startsAt: toIso(startsAtMs),
-        etaAt: etaMs === null ? null : toIso(etaMs),
+        ...this.#facts(),
         proposedAt: proposedMs === null ? null : toIso(proposedMs),
       },
     })
@@ -196,13 +190,20 @@ class LateArrival {
     return Object.fromEntries(urls)
   }
 
+  /** What everybody may read of the appointment and the way to it. */
+  #facts() {
+    const { title, place, traveler, startsAtMs, etaMs, onlineUrl } = this.#journey
+    const etaAt = etaMs === null ? null : toIso(etaMs)
+    return { title, place, traveler, onlineUrl, startsAt: toIso(startsAtMs), etaAt }
+  }
+
   async #tell(
     to: string | { readonly channel: string },
     template: MessageTemplate,
     values: Readonly<Record<string, string>>,
     prepare?: () => Promise<Readonly<Record<string, string>>>,
   ): Promise<void> {
-    const { journeyId, title, place, traveler, startsAtMs, etaMs, onlineUrl } = this.#journey
+    const { journeyId } = this.#journey
     await tell(
       this.#context,
       {
@@ -215,15 +216,7 @@ class LateArrival {
         severity: 'critical',
         about: { entityType: 'journey', entityId: journeyId, alertId: this.#alertId },
         to: [typeof to === 'string' ? { email: to } : to],
-        values: {
-          title,
-          place,
-          traveler,
-          onlineUrl,
-          startsAt: toIso(startsAtMs),
-          etaAt: etaMs === null ? null : toIso(etaMs),
-          ...values,
-        },
+        values: { ...this.#facts(), ...values },
       },
       this.#options,
       prepare,
