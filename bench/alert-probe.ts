@@ -35,7 +35,8 @@ export async function probeAlerts(order: ProbeOrder): Promise<ProbeResult> {
   const acknowledgedMs = new Map<string, number>()
   const alertedMs = new Map<string, number>()
   const feed = await openFeed(order.feedUrl ?? order.url, (truckId) => {
-    if (!alertedMs.has(truckId)) alertedMs.set(truckId, performance.now())
+    // A feed begins with the alerts that are open, those of earlier probes too.
+    if (sentMs.has(truckId) && !alertedMs.has(truckId)) alertedMs.set(truckId, performance.now())
   })
   const startedMs = performance.now()
   const answers: Promise<void>[] = []

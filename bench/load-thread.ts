@@ -8,7 +8,7 @@ import { fleetOf, READING_INTERVAL_MS, TOPIC } from './fleet.ts'
 const EVENTS_PER_REQUEST = 1_000
 const CONNECTIONS = 4
 const RETRY_MS = 20
-const NAP_MS = 2
+const NAP_MS = 5
 
 export interface LoadOrder {
   readonly url: string

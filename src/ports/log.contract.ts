@@ -297,7 +297,7 @@ export function logContract(
     test('waiting ends at once where the record is there already', () =>
       withLog(1, async (log, topic) => {
         await log.append(topic, [event('a', '1')])
-        await log.waitForRecords(topic, 0, 0, { maxWaitMs: LONG_MS, signal: never() })
+        equal(await log.waitForRecords(topic, 0, 0, { maxWaitMs: LONG_MS, signal: never() }), true)
       }))
 
     test('waiting ends when a record arrives, through the same handle or another', () =>
@@ -308,7 +308,7 @@ export function logContract(
             signal: never(),
           })
           await sender.append(topic, [event('a', String(number))])
-          await arrived
+          equal(await arrived, true)
           equal((await log.bounds(topic, 0)).endOffset, number + 1)
         }
       }))
@@ -329,9 +329,9 @@ export function logContract(
       }))
 
     test('waiting ends by itself after the time given', () =>
-      withLog(1, (log, topic) =>
-        log.waitForRecords(topic, 0, 0, { maxWaitMs: 30, signal: never() }),
-      ))
+      withLog(1, async (log, topic) => {
+        equal(await log.waitForRecords(topic, 0, 0, { maxWaitMs: 30, signal: never() }), false)
+      }))
 
     test('waiting ends on abort, also where it was aborted before', () =>
       withLog(1, async (log, topic) => {
@@ -339,7 +339,8 @@ export function logContract(
         const ended = log.waitForRecords(topic, 0, 0, { maxWaitMs: LONG_MS, signal: stop.signal })
         stop.abort()
         await ended
-        await log.waitForRecords(topic, 0, 0, { maxWaitMs: LONG_MS, signal: stop.signal })
+        const again = { maxWaitMs: LONG_MS, signal: stop.signal }
+        equal(await log.waitForRecords(topic, 0, 0, again), false)
       }))
   })
 

@@ -63,13 +63,16 @@ export interface Log {
    * `fromOffset` is below the first offset kept.
    */
   read(topic: string, partition: number, fromOffset: number, limit: ReadLimit): Promise<LogBatch>
-  /** Resolves once the partition may hold a record at `fromOffset`, after `maxWaitMs`, or on abort. */
+  /**
+   * Resolves with true once the partition may hold a record at `fromOffset` or reading may say why not, with
+   * false after `maxWaitMs` or on abort.
+   */
   waitForRecords(
     topic: string,
     partition: number,
     fromOffset: number,
     options: { readonly maxWaitMs: DurationMs; readonly signal: AbortSignal },
-  ): Promise<void>
+  ): Promise<boolean>
   bounds(topic: string, partition: number): Promise<LogBounds>
   /**
    * Drops what is old or too much, unless a server does so by settings of its own; returns the first

@@ -5,7 +5,7 @@ import { type DurationMs, type EpochMs, MINUTE_MS, SECOND_MS } from '../kernel/t
 import type { Alert } from '../ports/alert.ts'
 import type { CheckpointStore, TaskId } from '../ports/checkpoint-store.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Log } from '../ports/log.ts'
+import type { Log, LogBatch } from '../ports/log.ts'
 import type { ViewPublisher } from '../ports/views.ts'
 import { type BatchInputs, type BatchOutput, type BroadcastProgress, NO_INPUTS } from './batch.ts'
 import { type CommitObserver, CommitQueue } from './commit-queue.ts'
@@ -88,6 +88,9 @@ export class TaskRunner {
   readonly #options: TaskRunnerOptions
   readonly #task: AnyTask
   #queue: CommitQueue | null = null
+  /** What waiting for records came to. */
+  #mayRead = true
+  #readMs: DurationMs = 0
   #viewsPutMs: DurationMs = 0
   #recordsSinceViews = 0
   #windowsShownMs: DurationMs = 0
@@ -197,12 +200,11 @@ export class TaskRunner {
   }
 
   async #step(queue: CommitQueue, signal: AbortSignal): Promise<void> {
-    const { log, clock, topic, partition } = this.#options
+    const { clock } = this.#options
     await this.#takeNews(queue)
     const beforeReadMs = clock.nowMs()
     const from = this.#task.nextOffset
-    const limit = { records: FETCH_RECORDS, bytes: FETCH_BYTES }
-    const batch = await log.read(topic, partition, from, limit)
+    const batch = await this.#read(from)
     const idle = batch.records.length === 0 && batch.nextOffset <= from
     const tickMs = idle ? await this.#tickAt(beforeReadMs) : null
     if (!idle || tickMs !== null) {
@@ -218,7 +220,18 @@ export class TaskRunner {
     this.#snapshotWhenDue(queue)
     // Other tasks, the database and the doors get their turn between two batches.
     if (!idle) await clock.sleep(0)
-    else await this.#waitForRecords(signal)
+    this.#mayRead = await this.#waitForRecords(signal)
+  }
+
+  /** Asks the log only where it may have something, and now and then, so that what is wrong with it is noticed. */
+  async #read(fromOffset: number): Promise<LogBatch> {
+    const { log, clock, topic, partition } = this.#options
+    const nowMs = clock.monotonicMs()
+    if (!this.#mayRead && nowMs - this.#readMs < TICK_INTERVAL_MS) {
+      return { records: [], nextOffset: fromOffset }
+    }
+    this.#readMs = nowMs
+    return log.read(topic, partition, fromOffset, { records: FETCH_RECORDS, bytes: FETCH_BYTES })
   }
 
   /**
@@ -357,10 +370,10 @@ export class TaskRunner {
     })
   }
 
-  async #waitForRecords(signal: AbortSignal): Promise<void> {
+  async #waitForRecords(signal: AbortSignal): Promise<boolean> {
     const { log, topic, partition } = this.#options
     const maxWaitMs = this.#task.hasUnseen ? VIEW_INTERVAL_MS : TICK_INTERVAL_MS
-    await log.waitForRecords(topic, partition, this.#task.nextOffset, { maxWaitMs, signal })
+    return log.waitForRecords(topic, partition, this.#task.nextOffset, { maxWaitMs, signal })
   }
 
   /** Progress of those broadcast topics that have something new. */

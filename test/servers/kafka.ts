@@ -230,8 +230,7 @@ async function startBroker(
       command: 'java',
       args: [
         `-Xmx${options.heapMb ?? 320}m`,
-        '-XX:+UseSerialGC',
-        '-Xshare:auto',
+        ...QUICK_JVM,
         ...classPath(jars, plan),
         'kafka.Kafka',
         plan.propertiesFile,

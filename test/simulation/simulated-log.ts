@@ -90,8 +90,9 @@ export function simulatedLog(disk: SimulatedLogDisk, clock: Clock): Log {
     },
     async waitForRecords(topic, partition, fromOffset, { maxWaitMs, signal }) {
       const found = disk.partition(topic, partition)
-      if (closed.signal.aborted || signal.aborted) return
-      if (fromOffset < found.startOffset + found.records.length) return
+      if (closed.signal.aborted || signal.aborted) return false
+      const mayRead = (): boolean => fromOffset < found.startOffset + found.records.length
+      if (mayRead()) return true
       const over = new AbortController()
       const waiter = { offset: fromOffset, wake: () => over.abort(AWOKEN) }
       found.waiters.push(waiter)
@@ -101,6 +102,7 @@ export function simulatedLog(disk: SimulatedLogDisk, clock: Clock): Log {
       signal.removeEventListener('abort', waiter.wake)
       closed.signal.removeEventListener('abort', waiter.wake)
       found.waiters = found.waiters.filter((each) => each !== waiter)
+      return mayRead()
     },
     async bounds(topic, partition): Promise<LogBounds> {
       open()

@@ -1,7 +1,7 @@
 // A member of a consumer group by the protocol before KIP-848, for brokers older than Kafka 4. The client joins and
 // assigns; its streams, offsets and transactions are not used.
 
-import { Consumer, type GroupAssignment } from '@platformatic/kafka'
+import { Consumer, type GroupAssignment, type GroupPartitionsAssigner } from '@platformatic/kafka'
 import type { DurationMs } from '../../kernel/time.ts'
 import type {
   Assigned,
@@ -12,6 +12,7 @@ import type { GroupOptions } from './consumer-group.ts'
 import { REBALANCE_TIMEOUT_MS } from './consumer-group.ts'
 import { CLIENT_ID, connectionOptions } from './kafka-address.ts'
 import { kafkaFailure } from './kafka-failures.ts'
+import { type GroupMember, sharePartitions } from './partition-shares.ts'
 
 /** As short as brokers allow unless told otherwise: so long a dead member's partitions stand still. */
 const SESSION_TIMEOUT_MS: DurationMs = 6_000
@@ -51,6 +52,7 @@ class ClassicGroup implements PartitionAssignment {
       heartbeatInterval: HEARTBEAT_MS,
       // Few partitions move when a member comes or goes.
       protocols: [{ name: 'cooperative-sticky', version: 3 }],
+      partitionAssigner: assignShares,
       ...(options.instanceId === null ? {} : { groupInstanceId: options.instanceId }),
       ...connectionOptions(options.address),
     })
@@ -160,4 +162,27 @@ class ClassicGroup implements PartitionAssignment {
     const { groupId, address, logger } = this.#options
     logger.error('group-heartbeat-failed', kafkaFailure(`join group "${groupId}"`, address, error))
   }
+}
+
+const assignShares: GroupPartitionsAssigner = (_current, members, topics, metadata) => {
+  const counts = [...topics].map(
+    (topic) => [topic, metadata.topics.get(topic)?.partitionsCount ?? 0] as const,
+  )
+  const asking = new Map<string, GroupMember>()
+  for (const [id, { topics: wanted, ownedPartitions, generationId }] of members) {
+    const owned = (ownedPartitions ?? []).map(
+      ({ topic, partitions }) => [topic, partitions] as const,
+    )
+    asking.set(id, {
+      topics: new Set(wanted),
+      owned: new Map(owned),
+      generation: generationId ?? -1,
+    })
+  }
+  return [...sharePartitions(asking, new Map(counts))].map(([memberId, shares]) => ({
+    memberId,
+    assignments: new Map(
+      [...shares].map(([topic, partitions]) => [topic, { topic, partitions: [...partitions] }]),
+    ),
+  }))
 }

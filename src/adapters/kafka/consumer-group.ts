@@ -38,6 +38,11 @@ export const REBALANCE_TIMEOUT_MS: DurationMs = 15_000
 const AFTER_FAILURE_MS: DurationMs = 500
 const LEAVE_TIMEOUT_MS: DurationMs = 2_000
 const LEFT_EPOCH = -1
+/**
+ * Deals each topic out evenly. Kafka's default counts partitions over all topics, and then one member may
+ * get the whole of the one topic that is busy.
+ */
+const ASSIGNOR = 'range'
 /** Answers that say whose fault a failed heartbeat is. Source: Kafka protocol guide. */
 const CODE = {
   coordinatorLoading: 14,
@@ -148,7 +153,7 @@ class ConsumerGroup implements PartitionAssignment {
       REBALANCE_TIMEOUT_MS,
       joining || !this.#toldAll ? [...topics] : null,
       null,
-      null,
+      joining || !this.#toldAll ? ASSIGNOR : null,
       joining ? [] : this.#held.map((each) => ({ ...each, partitions: [...each.partitions] })),
     )
   }

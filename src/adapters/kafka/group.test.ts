@@ -129,6 +129,26 @@ for (const [name, join] of [
     },
   )
 
+  test(
+    `${name} group: a member that comes later gets its share of each topic`,
+    options,
+    async (t) => {
+      if (!kafkaOrSkip(t)) return
+      const group = await setUp()
+      const first = start(join, { ...group, memberId: 'one', instanceId: null })
+      t.after(() => first.stop())
+      await until(() => first.assigned().length === 2 * PARTITIONS)
+      const second = start(join, { ...group, memberId: 'two', instanceId: null })
+      t.after(() => second.stop())
+      const evenly = ({ assigned }: Member): boolean =>
+        group.topics.every(
+          (topic) =>
+            assigned().filter((name) => name.startsWith(`${topic}/`)).length === PARTITIONS / 2,
+        )
+      await until(() => evenly(first) && evenly(second))
+    },
+  )
+
   test(`${name} group: a member is confirmed anew after a while`, options, async (t) => {
     if (!kafkaOrSkip(t)) return
     const group = await setUp()

@@ -7,7 +7,7 @@ import { type LinkProxy, openLinkProxy } from '../../../test/link-proxy.ts'
 import { startKafka } from '../../../test/servers/kafka.ts'
 import { kafkaOrSkip, sharedKafka } from '../../../test/servers/shared-kafka.ts'
 import { PlatformError } from '../../kernel/errors.ts'
-import type { Log, LogRecord } from '../../ports/log.ts'
+import type { Log, LogRecord, NewRecord } from '../../ports/log.ts'
 import { systemClock } from '../clock/system-clock.ts'
 import { BatchBuilder, identify } from './batch-builder.ts'
 import { KafkaCluster } from './kafka-cluster.ts'
@@ -251,6 +251,34 @@ test('connections cut again and again while appending: nothing twice, nothing lo
     )
   }
   t.diagnostic(`${kept.length} records over 15 cuts`)
+})
+
+test('of batches that go to a broker together one may be refused, and the others are kept', async (t) => {
+  if (!kafkaOrSkip(t)) return
+  const { log, cluster, topic } = await bench(t)
+  const strict = `${topic}-strict`
+  await cluster.admin.createTopics({
+    topics: [{ topic: strict, partitions: 1, replicas: 1 }],
+    configs: [{ name: 'max.message.bytes', value: '2000' }],
+  })
+  const record = (value: string): NewRecord => ({
+    key: 'k',
+    value: Buffer.from(value),
+    receivedAtMs: clock.nowMs(),
+    tenantId: 'default',
+  })
+  const incompressible = Array.from({ length: 6_000 }, (_, index) => (index * index) % 9_973).join()
+  // In the same turn of the event loop, so that one request carries both.
+  const [kept, refused, alsoKept] = await Promise.allSettled([
+    log.append(topic, [record('one')]),
+    log.append(strict, [record(incompressible)]),
+    log.append(topic, [record('two')]),
+  ])
+  deepEqual([kept.status, refused.status, alsoKept.status], ['fulfilled', 'rejected', 'fulfilled'])
+  deepEqual((await readAll(log, topic)).map(textOf), ['one', 'two'])
+  deepEqual(await readAll(log, strict), [])
+  await log.append(strict, [record('small')])
+  deepEqual((await readAll(log, strict)).map(textOf), ['small'])
 })
 
 test('a wrong address is answered with what to check', async () => {

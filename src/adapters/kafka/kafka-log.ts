@@ -94,17 +94,17 @@ class KafkaLog implements Log {
     partition: number,
     fromOffset: number,
     options: { readonly maxWaitMs: number; readonly signal: AbortSignal },
-  ): Promise<void> {
+  ): Promise<boolean> {
     this.#cluster.assertOpen(`wait for records of "${topic}"`)
     const { maxWaitMs, signal } = options
-    if (signal.aborted) return
+    if (signal.aborted) return false
     const over = new AbortController()
     const end = (): void => over.abort()
     signal.addEventListener('abort', end, { once: true })
     try {
-      await Promise.race([
-        this.#watch.waitFor(topic, partition, fromOffset, over.signal),
-        this.#clock.sleep(maxWaitMs, over.signal),
+      return await Promise.race([
+        this.#watch.waitFor(topic, partition, fromOffset, over.signal).then(() => true),
+        this.#clock.sleep(maxWaitMs, over.signal).then(() => false),
       ])
     } finally {
       signal.removeEventListener('abort', end)

@@ -1,4 +1,4 @@
-// Appends to Kafka: idempotent, acknowledged by all replicas in sync, one request of a partition at a time.
+// Appends to Kafka: idempotent, acknowledged by all replicas in sync, one batch of a partition at a time.
 //
 // The client's own producer sends on while an earlier batch of the same partition is being tried again, and
 // then repeats it under a new identity, out of order or twice. Here a partition has one batch under way;
@@ -6,7 +6,7 @@
 // answered, so a repeat is recognised by the broker; one that is given up takes a new epoch, which
 // shuts out whatever of it is still on its way.
 
-import { initProducerIdV4, produceV9, Writer } from '@platformatic/kafka'
+import { initProducerIdV4 } from '@platformatic/kafka'
 import { PlatformError } from '../../kernel/errors.ts'
 import { murmur2 } from '../../kernel/partitioner.ts'
 import type { DurationMs } from '../../kernel/time.ts'
@@ -15,6 +15,7 @@ import { BatchBuilder, identify, RECORD_OVERHEAD_BYTES } from './batch-builder.t
 import type { CompressionName } from './kafka-address.ts'
 import type { KafkaCluster } from './kafka-cluster.ts'
 import { isPassing, KAFKA, kafkaFailure, protocolFailure } from './kafka-failures.ts'
+import { ProduceRequests } from './produce-requests.ts'
 
 /** Bytes that wait for Kafka; beyond it appends are refused for now. */
 export const MAX_PENDING_BYTES = 64 * 1024 * 1024
@@ -23,7 +24,6 @@ const DELIVERY_PATIENCE_MS: DurationMs = 20_000
 const RETRY_MS: DurationMs = 50
 /** Kafka takes 1 MiB by default; a batch is closed before it gets there. */
 const MAX_BATCH_BYTES = 900 * 1024
-const PRODUCE = { key: 0, version: 9, acksOfAll: -1, timeoutMs: 8_000 } as const
 const LAST_EPOCH = 32_767
 
 /** One call of `append`, done when all its batches are. */
@@ -52,6 +52,7 @@ interface Lane {
 export class KafkaProducer {
   readonly #cluster: KafkaCluster
   readonly #compression: CompressionName
+  readonly #requests: ProduceRequests
   readonly #lanes = new Map<string, Lane>()
   #producerId: Promise<bigint> | null = null
   #pendingBytes = 0
@@ -61,6 +62,7 @@ export class KafkaProducer {
   constructor(cluster: KafkaCluster, compression: CompressionName) {
     this.#cluster = cluster
     this.#compression = compression
+    this.#requests = new ProduceRequests(cluster)
   }
 
   /** Resolves once all records are durable. Order within a key is that of the calls. */
@@ -213,30 +215,10 @@ export class KafkaProducer {
   }
 
   /** The code that the broker answered for the partition. */
-  async #send(lane: Lane, bytes: Buffer): Promise<number> {
-    const leader = await this.#cluster.leader(lane.topic, lane.partition)
+  async #send({ topic, partition }: Lane, bytes: Buffer): Promise<number> {
+    const leader = await this.#cluster.leader(topic, partition)
     if (leader === undefined) return KAFKA.leaderNotAvailable
-    const connection = await this.#cluster.connection('produce', leader)
-    return new Promise((resolve, reject) => {
-      connection.send(
-        PRODUCE.key,
-        PRODUCE.version,
-        () => produceRequest(lane, bytes),
-        (_correlation, key, version, reader) => {
-          try {
-            produceV9.parseResponse(0, key, version, reader)
-            return KAFKA.none
-          } catch (error) {
-            const code = partitionCode(error)
-            if (code === undefined) throw error
-            return code
-          }
-        },
-        true,
-        true,
-        (error, code) => (error === null ? resolve(code ?? KAFKA.none) : reject(error)),
-      )
-    })
+    return this.#requests.send(leader, { topic, partition, bytes })
   }
 
   #newProducerId(): Promise<bigint> {
@@ -254,35 +236,6 @@ export class KafkaProducer {
     const { producerId } = await initProducerIdV4.api.async(connection, null, 0, -1n, -1)
     return producerId
   }
-}
-
-function produceRequest({ topic, partition }: Lane, bytes: Buffer): Writer {
-  return Writer.create()
-    .appendString(null)
-    .appendInt16(PRODUCE.acksOfAll)
-    .appendInt32(PRODUCE.timeoutMs)
-    .appendArray([topic], (topics, name) => {
-      topics.appendString(name).appendArray([partition], (partitions, index) => {
-        partitions
-          .appendInt32(index)
-          .appendUnsignedVarInt(bytes.length + 1)
-          .append(bytes)
-      })
-    })
-    .appendTaggedFields()
-}
-
-/** The client throws where a partition was refused, with the answer beside it. */
-function partitionCode(error: unknown): number | undefined {
-  if (typeof error !== 'object' || error === null || !('response' in error)) return undefined
-  const { response } = error
-  if (typeof response !== 'object' || response === null || !('responses' in response)) {
-    return undefined
-  }
-  const { responses } = response
-  if (!Array.isArray(responses)) return undefined
-  const code: unknown = responses[0]?.partitionResponses?.[0]?.errorCode
-  return typeof code === 'number' && code !== 0 ? code : undefined
 }
 
 /** Counts on over 31 bits. Source: Kafka's `DefaultRecordBatch.incrementSequence`. */

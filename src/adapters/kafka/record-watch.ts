@@ -9,8 +9,14 @@ import { KAFKA } from './kafka-failures.ts'
 import { decodeBatches } from './record-batch.ts'
 import type { RecordBuffer } from './record-buffer.ts'
 
-/** How long a broker holds a request for which nothing comes. */
+/**
+ * How long a broker holds a request for which nothing comes, at most: all of them end at the same moments, and what
+ * they asked for goes into one request again. Else the few there may be would soon be those of partitions
+ * where nothing happens, and one that becomes busy would wait for the end of one of them.
+ */
 const HOLD_MS: DurationMs = 500
+/** Answers with nothing wait for each other so long after that moment. */
+const TOGETHER_MS: DurationMs = 5
 /** Requests under way to one broker, on a connection each. */
 const MAX_HELD_REQUESTS = 4
 /** A partition that nobody waited for so long is not asked for any more. */
@@ -177,8 +183,13 @@ export class RecordWatch {
     }))
     try {
       const connection = await this.#cluster.connection(`watch-${slot}`, leader)
-      const question = { maxWaitMs: HOLD_MS, maxBytes: ANSWER_BYTES, places }
+      const maxWaitMs = Math.max(1, HOLD_MS - this.#sinceHoldsEndedMs())
+      const question = { maxWaitMs, maxBytes: ANSWER_BYTES, places }
       const answer = await fetchRecords(connection, question)
+      if (answer.every(({ errorCode, bytes }) => errorCode === KAFKA.none && bytes.length === 0)) {
+        const togetherMs = TOGETHER_MS - this.#sinceHoldsEndedMs()
+        if (togetherMs > 0) await this.#cluster.clock.sleep(togetherMs)
+      }
       this.#free(watched, from)
       for (const found of answer) this.#arrived(found, from)
     } catch {
@@ -188,6 +199,10 @@ export class RecordWatch {
       this.#held.get(leader.id)?.delete(slot)
       this.#pump()
     }
+  }
+
+  #sinceHoldsEndedMs(): DurationMs {
+    return Math.floor(this.#cluster.clock.monotonicMs()) % HOLD_MS
   }
 
   /** A later request may ask for it already, from further on. */

@@ -110,17 +110,18 @@ class LmdbLog implements Log {
     partition: number,
     fromOffset: number,
     options: { readonly maxWaitMs: number; readonly signal: AbortSignal },
-  ): Promise<void> {
+  ): Promise<boolean> {
     const { id: topicId } = this.#topic(topic, partition)
     const { maxWaitMs, signal } = options
-    if (signal.aborted || this.#boundsOf(topicId, partition).endOffset > fromOffset) return
+    if (this.#boundsOf(topicId, partition).endOffset > fromOffset) return true
+    if (signal.aborted) return false
     const over = new AbortController()
     const end = (): void => over.abort()
     signal.addEventListener('abort', end, { once: true })
     try {
-      await Promise.race([
-        this.#arrivals.waitFor({ topicId, partition, fromOffset }, over.signal),
-        this.#clock.sleep(maxWaitMs, over.signal),
+      return await Promise.race([
+        this.#arrivals.waitFor({ topicId, partition, fromOffset }, over.signal).then(() => true),
+        this.#clock.sleep(maxWaitMs, over.signal).then(() => false),
       ])
     } finally {
       signal.removeEventListener('abort', end)
