@@ -154,7 +154,8 @@ export async function ratesOfEstimates({ plan, say, add }: Findings): Promise<vo
 export async function timesOfWorkflows({ plan, folder, say, add }: Findings): Promise<void> {
   say(`${WORKFLOWS_PER_SECOND} late arrivals a second`)
   const order = { perSecond: WORKFLOWS_PER_SECOND, seconds: plan.alertSeconds }
-  const { perSecond, p50Ms, p99Ms, missing } = await workflowRate(join(folder, 'workflows'), order)
+  const rate = await workflowRate(join(folder, 'workflows'), order)
+  const { perSecond, p50Ms, p99Ms, missing } = rate
   add({
     id: 'workflows.rate',
     label: `late arrivals told by mail, of ${WORKFLOWS_PER_SECOND}/s asked for`,
@@ -166,5 +167,12 @@ export async function timesOfWorkflows({ plan, folder, say, add }: Findings): Pr
   add({ id: 'workflows.p50', label: '  alert to acceptance, p50', value: p50Ms, unit: 'ms' })
   const p99 = { id: 'workflows.p99', label: '  p99', value: p99Ms, unit: 'ms' }
   add({ ...p99, goal: AT_MOST(250) })
+  add({
+    id: 'workflows.cpu',
+    label: '  CPU of the program and its database for each',
+    value: rate.cpuMs,
+    unit: 'ms',
+  })
+  add({ id: 'workflows.commits', label: '  transactions for each', value: rate.commits, unit: '' })
   if (missing > 0) throw new Error(`${missing} mails did not come.`)
 }

@@ -8,6 +8,7 @@ import type pg from 'pg'
 import { derivedId } from '../src/kernel/ids.ts'
 import { atTheEnd } from './clean-up.ts'
 import type { FromMailSink } from './mail-sink.ts'
+import { usageOfTree } from './process-tree.ts'
 import { databaseOf, startProgram } from './program.ts'
 import { percentile } from './samples.ts'
 
@@ -16,6 +17,10 @@ export interface WorkflowRate {
   readonly perSecond: number
   readonly p50Ms: number
   readonly p99Ms: number
+  /** Processor time of the program and its database for each, to where the mail is accepted and kept as sent. */
+  readonly cpuMs: number
+  /** Transactions for each. */
+  readonly commits: number
   /** Alerts whose mail was not accepted in the end. */
   readonly missing: number
 }
@@ -41,7 +46,15 @@ export async function workflowRate(
   await planJourneys(database, all)
   const writtenMs: number[] = []
   const startedMs = performance.now()
+  const warm = perSecond * WARM_UP_SECONDS
+  const usage = async () => ({
+    cpuMs: usageOfTree(program.pid).cpuSeconds * 1_000,
+    commits: await commitsOf(database),
+    taken: takenMs.size,
+  })
+  let before = await usage()
   for (let from = 0; from < all; from += ALERTS_OF_A_BATCH) {
+    if (from === warm) before = await usage()
     await sleep(Math.max(0, startedMs + (from * 1_000) / perSecond - performance.now()))
     const count = Math.min(ALERTS_OF_A_BATCH, all - from)
     await writeAlerts(database, from, count)
@@ -49,19 +62,24 @@ export async function workflowRate(
     for (let index = from; index < from + count; index++) writtenMs[index] = atMs
   }
   await untilQuiet(() => takenMs.size, all)
+  await untilSent(database)
+  const after = await usage()
   await database.end()
   await program.stop()
   await sink.stop()
   rmSync(dataDir, { recursive: true, force: true })
-  return judge(writtenMs.slice(perSecond * WARM_UP_SECONDS), (index) =>
-    takenMs.get(travelerOf(index + perSecond * WARM_UP_SECONDS)),
-  )
+  const workflows = after.taken - before.taken
+  return {
+    ...judge(writtenMs.slice(warm), (index) => takenMs.get(travelerOf(index + warm))),
+    cpuMs: (after.cpuMs - before.cpuMs) / workflows,
+    commits: (after.commits - before.commits) / workflows,
+  }
 }
 
 function judge(
   writtenMs: readonly number[],
   takenMsOf: (index: number) => number | undefined,
-): WorkflowRate {
+): Omit<WorkflowRate, 'commits' | 'cpuMs'> {
   const spans = writtenMs.map((atMs, index) => (takenMsOf(index) ?? Number.NaN) - atMs)
   const taken = writtenMs.flatMap((_, index) => takenMsOf(index) ?? [])
   const came = spans.filter((span) => !Number.isNaN(span))
@@ -132,6 +150,23 @@ async function writeAlerts(database: pg.Pool, from: number, count: number): Prom
      FROM unnest($1::uuid[], $2::int[]) AS written (id, number)`,
     [numbers.map((number) => derivedId('bench', 'alert', String(number))), numbers],
   )
+}
+
+async function commitsOf(database: pg.Pool): Promise<number> {
+  const { rows } = await database.query<{ commits: string }>(
+    'SELECT xact_commit AS commits FROM pg_stat_database WHERE datname = current_database()',
+  )
+  return Number(rows[0]?.commits)
+}
+
+/** What became of the last mails is kept. */
+async function untilSent(database: pg.Pool): Promise<void> {
+  const deadlineMs = performance.now() + SILENCE_MS
+  while (performance.now() < deadlineMs) {
+    const { rows } = await database.query("SELECT FROM message WHERE status = 'queued' LIMIT 1")
+    if (rows.length === 0) return
+    await sleep(50)
+  }
 }
 
 async function untilQuiet(taken: () => number, all: number): Promise<void> {

@@ -126,4 +126,7 @@ test('a decision told twice is kept once, and joining online ends the journey', 
   equal(json.decisions.length, 1)
   const outcomes = await call('GET', `/arrivals/outcomes?to=${NOW_MS + 2 * HOUR_MS}`)
   deepEqual(outcomes.json.byOutcome, { 'joined-online': 1 })
+  const before = await call('GET', `/arrivals/outcomes?to=${NOW_MS + HOUR_MS}`)
+  deepEqual(before.json.byOutcome, { 'joined-online': 1 }, 'it counts before the start has passed')
+  equal((await call('GET', `/arrivals/outcomes?to=${NOW_MS}`)).json.journeys, 0)
 })

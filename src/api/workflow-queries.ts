@@ -68,8 +68,26 @@ export async function workflowById(database: Database, { tenantId, id }: Workflo
   return row === undefined ? undefined : { ...workflowOf(row), input: row.input ?? null }
 }
 
-/** The caller has made sure whose workflow it is. Nothing where no engine ever ran on this database. */
+/** The opening's, then the engine's. The caller has made sure whose workflow it is. */
 export async function stepsOf(database: Database, id: string) {
+  const opening = await openingStepsOf(database, id)
+  return [...opening, ...(await engineStepsOf(database, id, opening.length))].slice(-MAX_STEPS)
+}
+
+async function openingStepsOf(database: Database, id: string) {
+  const rows = await database.query(
+    `select (number - 1)::int as function_id, step ->> 'name' as function_name, step ->> 'result' as output,
+       case when step ->> 'error' is not null then json_build_object('message', step ->> 'error')::text end as error,
+       step ->> 'startedAtMs' as started_at_epoch_ms, step ->> 'endedAtMs' as completed_at_epoch_ms
+     from workflow, jsonb_array_elements(steps) with ordinality as done (step, number)
+     where id = $1 order by number`,
+    [id],
+  )
+  return rows.map((row) => stepOf(row, 0))
+}
+
+/** Nothing where no engine ever ran on this database. */
+async function engineStepsOf(database: Database, id: string, before: number) {
   const [engine] = await database.query(
     "select to_regclass('dbos.operation_outputs') is not null as present",
   )
@@ -81,7 +99,7 @@ export async function stepsOf(database: Database, id: string) {
      ) as last order by function_id`,
     [id],
   )
-  return rows.map(stepOf)
+  return rows.map((row) => stepOf(row, before))
 }
 
 /**
@@ -132,11 +150,11 @@ const ENGINE_STEPS: Readonly<Record<string, string>> = {
   'DBOS.recv': 'what was heard',
 }
 
-function stepOf(row: SqlRow) {
+function stepOf(row: SqlRow, before: number) {
   const startedMs = Number(row.started_at_epoch_ms)
   const endedMs = Number(row.completed_at_epoch_ms)
   return {
-    number: Number(row.function_id),
+    number: before + Number(row.function_id),
     name: ENGINE_STEPS[String(row.function_name)] ?? String(row.function_name),
     result: plain(row.output),
     error: errorOf(row.error),

@@ -78,7 +78,7 @@ export async function openDurableWork(options: DurableWorkOptions): Promise<Dura
   prepareStatements(pool)
   prepareStatements(enginePool)
   joinBegin(enginePool)
-  const outbox = createOutbox(pool)
+  const outbox = createOutbox(pool, enginePool)
   const store = createChannelStore(databaseOf(pool))
   const channels = channelBook(settings.dataDir, store, logger)
   await channels.reload()
@@ -94,30 +94,31 @@ export async function openDurableWork(options: DurableWorkOptions): Promise<Dura
     publicUrl: settings.publicUrl ?? `http://localhost:${settings.port}`,
     policies: options.policies ?? RETRY_POLICIES,
   }
+  const workflows = [
+    ...messageWorkflows(common),
+    lateArrivalWorkflow({
+      ...common,
+      arrivals: createArrivalReader(pool),
+      answers: createAnswerStore(pool),
+      desk: options.desk,
+    }),
+    excursionWorkflow(common),
+    ...customerWorkflows({
+      ...common,
+      database: databaseOf(pool),
+      newSecret,
+      hashOf: tokenHash,
+    }),
+  ]
   const engine = await startDbosEngine({
     pool: enginePool,
     executorId,
     clock,
     logger,
     onEnd: (id, end) => outbox.ended(id, end),
-    workflows: [
-      ...messageWorkflows(common),
-      lateArrivalWorkflow({
-        ...common,
-        arrivals: createArrivalReader(pool),
-        answers: createAnswerStore(pool),
-        desk: options.desk,
-      }),
-      excursionWorkflow(common),
-      ...customerWorkflows({
-        ...common,
-        database: databaseOf(pool),
-        newSecret,
-        hashOf: tokenHash,
-      }),
-    ],
+    workflows,
   })
-  const work = startWork({ executorId, outbox, engine, clock, logger })
+  const work = startWork({ executorId, outbox, engine, workflows, clock, logger })
   const stop = new AbortController()
   const reloading = reload(channels, clock, stop.signal)
   return {

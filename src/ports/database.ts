@@ -1,6 +1,12 @@
 // SQL for reading, and for what the API changes itself. The engine writes through the checkpoint store.
 
-export type SqlParameter = string | number | boolean | null | Date | readonly (string | number)[]
+export type SqlParameter =
+  | string
+  | number
+  | boolean
+  | null
+  | Date
+  | readonly (string | number | null)[]
 export type SqlRow = Readonly<Record<string, unknown>>
 
 export interface Database {

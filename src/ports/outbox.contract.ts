@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict'
 import { describe, it } from 'node:test'
 import { derivedId } from '../kernel/ids.ts'
-import type { Outbox, WorkflowEffect } from './outbox.ts'
+import type { OpeningNote, Outbox, WorkflowEffect } from './outbox.ts'
+import type { OpeningStep } from './workflow-engine.ts'
 
 export interface OutboxUnderTest {
   readonly outbox: Outbox
@@ -25,6 +26,17 @@ const effect = (name: string, notBeforeMs?: number): WorkflowEffect => ({
   ...(notBeforeMs === undefined ? {} : { notBeforeMs }),
 })
 
+const step = (name: string): OpeningStep => ({
+  ...{ name, result: '{"said":"\u00fc\\u0000"}', error: null },
+  ...{ startedAtMs: 1_000, endedAtMs: 2_000 },
+})
+
+const note = (name: string, kept: number, steps: readonly OpeningStep[] = []): OpeningNote => ({
+  ...{ id: effect(name).id, kept, steps },
+})
+
+const DONE = { status: 'done', outcome: 'sent', detail: { copies: 1 } } as const
+
 const idsOf = (effects: readonly WorkflowEffect[]): readonly string[] =>
   effects.map(({ id }) => id).sort()
 
@@ -39,7 +51,7 @@ export function describeOutbox(name: string, open: () => Promise<OutboxUnderTest
       assert.deepEqual(idsOf(taken.flat()), idsOf([effect('one'), effect('two')]))
       assert.deepEqual(
         taken.flat().find(({ id }) => id === effect('one').id),
-        effect('one'),
+        { ...effect('one'), steps: [], hasWaited: false },
       )
       assert.deepEqual(await outbox.take('a', 10), [])
     })
@@ -102,6 +114,100 @@ export function describeOutbox(name: string, open: () => Promise<OutboxUnderTest
       assert.equal(await outbox.purge(nowMs() - HOUR_MS, 10), 0)
       assert.equal(await outbox.purge(nowMs() + HOUR_MS, 10), 1)
       assert.equal(await outbox.purge(nowMs() + HOUR_MS, 10), 0)
+    })
+
+    it('gives kept steps back, in their order, to whoever goes on with an opening', async () => {
+      const { outbox, write, age } = await open()
+      await outbox.beat('dead')
+      await outbox.beat('b')
+      await write([effect('one')])
+      await outbox.take('dead', 10)
+      assert.equal(await outbox.note('dead', note('one', 0, [step('look up'), step('tell')])), true)
+      assert.equal(await outbox.note('dead', note('one', 2, [step('note')])), true)
+      await age('dead')
+      await outbox.bury(LEASE, async () => undefined)
+      const [taken] = await outbox.take('b', 10)
+      assert.deepEqual(taken?.steps, [step('look up'), step('tell'), step('note')])
+      assert.equal(taken?.hasWaited, false)
+    })
+
+    it('keeps nothing of an opening that is another’s, or that stands elsewhere', async () => {
+      const { outbox, write } = await open()
+      await outbox.beat('a')
+      await outbox.beat('b')
+      await write([effect('one')])
+      await outbox.take('a', 10)
+      assert.equal(await outbox.note('b', note('one', 0, [step('x')])), false)
+      assert.equal(await outbox.note('a', note('one', 1, [step('x')])), false)
+      assert.equal(await outbox.wait('b', note('one', 0), 0), false)
+      assert.equal(await outbox.close('a', note('one', 1), DONE), false)
+      await outbox.giveBack('b', [effect('one').id])
+      assert.deepEqual(await outbox.take('b', 10), [], 'it was not theirs to give')
+      await outbox.giveBack('a', [effect('one').id])
+      const [taken] = await outbox.take('b', 10)
+      assert.deepEqual(taken?.steps, [])
+    })
+
+    it('gives what waits at the end of its opening when it is due, or when it is woken', async () => {
+      const { outbox, write, nowMs } = await open()
+      await outbox.beat('a')
+      await write([effect('due'), effect('woken'), effect('asleep')])
+      await outbox.take('a', 10)
+      assert.equal(await outbox.wake(effect('due').id), 'coming', 'its opening is under way')
+      const later = nowMs() + HOUR_MS
+      assert.equal(await outbox.wait('a', note('woken', 0, [step('tell')]), later), true)
+      assert.equal(await outbox.wait('a', note('asleep', 0), later), true)
+      assert.equal(await outbox.wait('a', note('due', 0), nowMs() - HOUR_MS), true)
+      assert.deepEqual(idsOf(await outbox.take('a', 10)), [effect('due').id])
+      assert.equal(await outbox.wake(effect('woken').id), 'coming')
+      const [woken, ...others] = await outbox.take('a', 10)
+      assert.deepEqual([woken?.id, woken?.hasWaited], [effect('woken').id, true])
+      assert.deepEqual(woken?.steps, [step('tell')])
+      assert.equal(others.length, 0)
+      await outbox.done([effect('woken').id])
+      assert.equal(await outbox.wake(effect('woken').id), 'started')
+    })
+
+    it('begins an opening that failed anew, also where its effect is forgotten, and no other', async () => {
+      const { outbox, write, nowMs } = await open()
+      await outbox.beat('a')
+      await write([effect('failed'), effect('started')])
+      await outbox.take('a', 10)
+      await outbox.done([effect('started').id])
+      const failed = { status: 'failed', outcome: 'dead', detail: null } as const
+      assert.equal(await outbox.close('a', note('failed', 0, [step('tell')]), failed), true)
+      assert.deepEqual(await outbox.take('a', 10), [])
+      assert.equal(await outbox.wake(effect('failed').id), 'over')
+      assert.equal(await outbox.wake(effect('unknown').id), 'over')
+      assert.equal(await outbox.reopen(effect('started').id), false)
+      await outbox.purge(nowMs() + HOUR_MS, 10)
+      assert.equal(await outbox.reopen(effect('failed').id), true)
+      assert.equal(await outbox.reopen(effect('failed').id), false, 'it is under way')
+      const [again] = await outbox.take('a', 10)
+      assert.deepEqual(again, { ...effect('failed'), steps: [], hasWaited: false })
+    })
+
+    it('keeps apart what many ask of it at once', async () => {
+      const { outbox, write } = await open()
+      await outbox.beat('a')
+      const names = Array.from({ length: 30 }, (_, number) => `many-${number}`)
+      await write(names.map((name) => effect(name)))
+      await outbox.take('a', 100)
+      const noted = await Promise.all(
+        names.map((name, number) => outbox.note('a', note(name, number % 3, [step(name)]))),
+      )
+      assert.deepEqual(
+        noted,
+        names.map((_, number) => number % 3 === 0),
+      )
+      await outbox.giveBack(
+        'a',
+        names.map((name) => effect(name).id),
+      )
+      for (const { id, steps } of await outbox.take('a', 100)) {
+        const own = names.findIndex((name) => effect(name).id === id)
+        assert.deepEqual(steps, own % 3 === 0 ? [step(`many-${own}`)] : [])
+      }
     })
   })
 }

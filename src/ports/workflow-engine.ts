@@ -1,7 +1,7 @@
 // Runs workflows that survive the process: each step's result is kept before the next begins, and whoever
 // goes on after a crash is given it back instead of doing the step again.
 
-import type { EpochMs } from '../kernel/time.ts'
+import type { DurationMs, EpochMs } from '../kernel/time.ts'
 
 /** What steps, signals and inputs carry: JSON keeps it without loss. */
 export type Kept =
@@ -46,11 +46,24 @@ export interface WorkflowDefinition {
   run(context: WorkflowContext, input: unknown): Promise<WorkflowOutcome>
 }
 
+/** A step that was done in the opening of a workflow, as it is kept. */
+export interface OpeningStep {
+  readonly name: string
+  /** JSON; of a step that failed it is null. */
+  readonly result: string
+  /** Why it failed. */
+  readonly error: string | null
+  readonly startedAtMs: EpochMs
+  readonly endedAtMs: EpochMs
+}
+
 export interface WorkflowStart {
   readonly id: string
   readonly name: string
   readonly tenantId: string
   readonly input: unknown
+  /** What is done already, in the order of the steps: it is given back and not done again. */
+  readonly opening: readonly OpeningStep[]
 }
 
 export interface WorkflowStep {
@@ -61,23 +74,45 @@ export interface WorkflowStep {
   readonly endedAtMs: EpochMs | null
 }
 
+export interface WorkflowEnd {
+  readonly status: 'done' | 'failed'
+  readonly outcome: string
+  readonly detail: Kept
+}
+
 /** How a workflow ended, told before it counts as ended; rejecting keeps it open. */
-export type OnWorkflowEnd = (
-  id: string,
-  end: { readonly status: 'done' | 'failed'; readonly outcome: string; readonly detail: Kept },
-) => Promise<void>
+export type OnWorkflowEnd = (id: string, end: WorkflowEnd) => Promise<void>
+
+/** A step whose work may succeed later is tried so often, so far apart at first and twice as long each time. */
+export const STEP_TRIES = 10
+export const FIRST_STEP_PAUSE_MS: DurationMs = 500
+
+export function endOf({ outcome, detail, failed }: WorkflowOutcome): WorkflowEnd {
+  return { status: failed === true ? 'failed' : 'done', outcome, detail: detail ?? null }
+}
+
+export function failureOf(error: unknown): WorkflowEnd {
+  return { status: 'failed', outcome: 'failed', detail: messageOf(error) }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
 
 export interface WorkflowEngine {
   /** Resolves once the start is kept. An id that was started before starts nothing. */
   start(start: WorkflowStart): Promise<void>
-  /** Kept until the workflow asks; the same key twice is one signal. */
+  /** Kept until the workflow asks; the same key twice is one signal. Rejects where it was never started. */
   signal(signal: {
     readonly workflowId: string
     readonly topic: string
     readonly value: Kept
     readonly key: string
   }): Promise<void>
-  /** Runs a failed workflow again from the step that failed. False where it has not ended. */
+  /**
+   * Runs a workflow again that failed: from the step that failed, or from its start, after its opening, where it ended
+   * without having done what it was for. False where it has not ended.
+   */
   retry(workflowId: string): Promise<boolean>
   /** Takes over whatever that executor had under way. */
   takeOver(executorId: string): Promise<void>

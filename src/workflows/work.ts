@@ -1,13 +1,14 @@
-// Hands effects from the outbox to the workflows, says that this process lives, and takes over what a dead one
+// Carries out the openings of workflows from the outbox, hands what has waited to the engine, says that this process lives, and takes over what a dead one
 // left. Whatever fails here, the effect stays in the outbox or claimed under this process's name.
 
 import { DAY_MS, type DurationMs, MINUTE_MS, SECOND_MS } from '../kernel/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Logger } from '../ports/logger.ts'
-import { type Outbox, RETRY_EFFECT, SIGNAL_EFFECT, type WorkflowEffect } from '../ports/outbox.ts'
-import type { Kept, WorkflowEngine } from '../ports/workflow-engine.ts'
+import { type Outbox, RETRY_EFFECT, SIGNAL_EFFECT, type TakenEffect } from '../ports/outbox.ts'
+import type { Kept, WorkflowDefinition, WorkflowEngine } from '../ports/workflow-engine.ts'
+import { openWorkflow } from './opening.ts'
 
-/** Workflows under way in one process; beyond it effects wait in the outbox. */
+/** Workflows under way in one process, but for those that only wait at the end of their opening; beyond it effects wait in the outbox. */
 export const MAX_RUNNING = 10_000
 const TAKE_AT_ONCE = 200
 const LOOK_MS: DurationMs = 40
@@ -15,6 +16,10 @@ const LOOK_MS: DurationMs = 40
 export const LEASE_MS: DurationMs = 5 * SECOND_MS
 const BEAT_MS: DurationMs = SECOND_MS
 const RETRY_MS: DurationMs = SECOND_MS
+/** A workflow that was woken is with the engine after about so long. */
+const SOON_MS: DurationMs = 2 * LOOK_MS
+/** Openings that are under way when the process ends may come to the end of their step. */
+const STOP_MS: DurationMs = 3 * SECOND_MS
 /** Effects that were handed over are kept for as long as their cause may be written again. */
 const KEPT_MS: DurationMs = 7 * DAY_MS
 const PURGE_EVERY_MS: DurationMs = MINUTE_MS
@@ -24,6 +29,7 @@ export interface WorkOptions {
   readonly executorId: string
   readonly outbox: Outbox
   readonly engine: WorkflowEngine
+  readonly workflows: readonly WorkflowDefinition[]
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -53,16 +59,22 @@ export function startWork(options: WorkOptions): Work {
 }
 
 async function handOver(
-  { executorId, outbox, engine, clock, logger }: WorkOptions,
+  options: WorkOptions,
   stop: AbortSignal,
   wake: { controller: AbortController },
 ): Promise<void> {
+  const { executorId, outbox, engine, clock, logger } = options
+  const underWay = new Set<Promise<void>>()
   let isAway = false
   while (!stop.aborted) {
     try {
-      const room = Math.min(TAKE_AT_ONCE, MAX_RUNNING - engine.running())
+      const room = Math.min(TAKE_AT_ONCE, MAX_RUNNING - underWay.size - engine.running())
       const effects = room > 0 ? await outbox.take(executorId, room) : []
-      if (effects.length > 0) await handAll(effects)
+      for (const effect of effects) {
+        const work = handUntilHanded(effect, options, stop)
+        underWay.add(work)
+        void work.finally(() => underWay.delete(work))
+      }
       if (isAway) logger.info('work-back')
       isAway = false
       if (effects.length < TAKE_AT_ONCE) await rest(LOOK_MS)
@@ -72,71 +84,96 @@ async function handOver(
       await rest(RETRY_MS)
     }
   }
+  const ended = new AbortController()
+  await Promise.race([Promise.all(underWay), clock.sleep(STOP_MS, ended.signal)])
+  ended.abort()
 
   async function rest(spanMs: DurationMs): Promise<void> {
     await clock.sleep(spanMs, AbortSignal.any([stop, wake.controller.signal]))
     wake.controller = new AbortController()
   }
+}
 
-  /** Claimed effects are ours until they are done: one that can't be handed over now is tried until it can. */
-  async function handAll(effects: readonly WorkflowEffect[]): Promise<void> {
-    let left = effects
-    while (left.length > 0 && !stop.aborted) {
-      const tried = await Promise.all(
-        left.map(async (effect) => [effect, await hand(effect)] as const),
-      )
-      const handed = tried.flatMap(([{ id }, isHanded]) => (isHanded ? [id] : []))
-      if (handed.length > 0) await persist(() => outbox.done(handed))
-      left = tried.flatMap(([effect, isHanded]) => (isHanded ? [] : [effect]))
-      if (left.length > 0) await clock.sleep(RETRY_MS, stop)
-    }
-  }
-
-  async function persist(work: () => Promise<void>): Promise<void> {
-    while (!stop.aborted) {
-      try {
-        return await work()
-      } catch (error) {
-        logger.error('work-not-noted', error)
-        await clock.sleep(RETRY_MS, stop)
-      }
-    }
-  }
-
-  async function hand(effect: WorkflowEffect): Promise<boolean> {
+/** Claimed effects are ours until they are done or given back: one that can't be handed over is tried until it can. */
+async function handUntilHanded(
+  effect: TakenEffect,
+  options: WorkOptions,
+  stop: AbortSignal,
+): Promise<void> {
+  const { clock, logger } = options
+  for (;;) {
     try {
-      await handToEngine(effect, engine)
-      return true
+      const pauseMs = await hand(effect, options, stop)
+      if (pauseMs === null) return
+      await clock.sleep(pauseMs, stop)
     } catch (error) {
-      if (isUnknown(error)) {
-        logger.error('effect-unknown', error, { id: effect.id, kind: effect.kind })
-        await outbox.ended(effect.id, {
-          status: 'failed',
-          outcome: 'unknown',
-          detail: `There is no workflow "${effect.kind}".`,
-        })
-        return true
-      }
+      if (stop.aborted) return
       logger.error('effect-not-handed-over', error, { id: effect.id, kind: effect.kind })
-      return false
+      await clock.sleep(RETRY_MS, stop)
     }
+    if (stop.aborted) return
   }
 }
 
-async function handToEngine(effect: WorkflowEffect, engine: WorkflowEngine): Promise<void> {
-  const { id, kind, tenantId, payload } = effect
+/** Null once it is handed over; else how long to wait before the next try. */
+async function hand(
+  effect: TakenEffect,
+  options: WorkOptions,
+  stop: AbortSignal,
+): Promise<DurationMs | null> {
+  const { executorId, outbox, engine, clock, logger, workflows } = options
+  const { id, kind, tenantId, payload, steps, hasWaited } = effect
   if (kind === SIGNAL_EFFECT) {
     const { workflowId, topic, value } = payload
-    await engine.signal({
-      workflowId: String(workflowId),
-      topic: String(topic),
-      value: keptOf(value),
-      key: id,
-    })
+    const state = await outbox.wake(String(workflowId))
+    // It waits in the outbox, and goes to the engine at the next look.
+    if (state === 'coming') return SOON_MS
+    if (state === 'started') {
+      const signal = { workflowId: String(workflowId), topic: String(topic), key: id }
+      await engine.signal({ ...signal, value: keptOf(value) })
+    }
   } else if (kind === RETRY_EFFECT) {
-    await engine.retry(String(payload.workflowId))
+    const workflowId = String(payload.workflowId)
+    if (!(await outbox.reopen(workflowId))) await engine.retry(workflowId)
   } else {
-    await engine.start({ id, name: kind, tenantId, input: payload })
+    const definition = workflows.find(({ name }) => name === kind)
+    if (definition === undefined) {
+      logger.error('effect-unknown', null, { id, kind })
+      const detail = `There is no workflow "${kind}".`
+      await outbox.close(
+        executorId,
+        { id, kept: steps.length, steps: [] },
+        { status: 'failed', outcome: 'unknown', detail },
+      )
+      return null
+    }
+    if (!hasWaited) {
+      const opening = { executorId, outbox, clock, logger, stopping: stop }
+      await openWorkflow(definition, effect, opening).catch(async (error: unknown) => {
+        if (!stop.aborted) logger.error('opening-interrupted', error, { id, kind })
+        await clock.sleep(RETRY_MS, stop)
+        await untilDone(() => outbox.giveBack(executorId, [id]), options, stop)
+      })
+      return null
+    }
+    await engine.start({ id, name: kind, tenantId, input: payload, opening: steps })
+  }
+  await outbox.done([id])
+  return null
+}
+
+async function untilDone(
+  work: () => Promise<void>,
+  { clock, logger }: WorkOptions,
+  stop: AbortSignal,
+): Promise<void> {
+  while (!stop.aborted) {
+    try {
+      return await work()
+    } catch (error) {
+      logger.warn('work-not-noted', { error: String(error) })
+      await clock.sleep(RETRY_MS, stop)
+    }
   }
 }
 
@@ -147,10 +184,6 @@ function keptOf(value: unknown): Kept {
     return value
   if (Array.isArray(value)) return value.map(keptOf)
   return Object.fromEntries(Object.entries(value).map(([name, each]) => [name, keptOf(each)]))
-}
-
-function isUnknown(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'not-found'
 }
 
 async function keepAlive(

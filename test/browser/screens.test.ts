@@ -196,6 +196,21 @@ const screens: readonly Screen[] = [
     ready: (page) => page.getByRole('heading', { name: 'Excursion driver' }).waitFor(),
   },
   {
+    name: 'channels',
+    path: '/messages/channels',
+    ready: (page) => page.getByText('https://erp.example.org').first().waitFor(),
+  },
+  {
+    name: 'a new channel',
+    path: '/messages/channels?new=1',
+    ready: (page) => page.getByLabel('Name', { exact: true }).waitFor(),
+  },
+  {
+    name: 'how people want to be written to',
+    path: '/messages/preferences',
+    ready: (page) => page.getByText('ada@example.org').waitFor(),
+  },
+  {
     name: 'settings',
     path: '/more',
     ready: (page) => page.getByText('Distance and speed').waitFor(),
@@ -281,6 +296,21 @@ async function prepare(t: TestContext): Promise<string> {
       ...{ milestoneAt: now + 36_000_000, lat: -4.04, lon: 39.66 },
     },
   ])
+  await post(
+    address,
+    'channels/erp',
+    { kind: 'webhook', url: 'https://erp.example.org/hooks', zone: 'Africa/Nairobi' },
+    'PUT',
+  )
+  await post(
+    address,
+    'contact-preferences/ada@example.org',
+    {
+      ...{ zone: 'Africa/Nairobi', quietHours: { from: '22:00', to: '06:00' } },
+      refused: ['excursion'],
+    },
+    'PUT',
+  )
   const place = { lat: -1.2864, lon: 36.8172 }
   await post(address, 'appointments', {
     appointmentId: 'A-1',
@@ -322,9 +352,9 @@ async function prepare(t: TestContext): Promise<string> {
   return address
 }
 
-async function post(address: string, route: string, body: object): Promise<void> {
+async function post(address: string, route: string, body: object, method = 'POST'): Promise<void> {
   const response = await fetch(`${address}/api/v1/${route}`, {
-    method: 'POST',
+    method,
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
   })

@@ -4,19 +4,26 @@
 import { DBOS } from '@dbos-inc/dbos-sdk'
 import { DBOSExecutor } from '@dbos-inc/dbos-sdk/internal/dbos-executor'
 import type pg from 'pg'
-import { isRetryable, PlatformError } from '../../kernel/errors.ts'
+import { PlatformError } from '../../kernel/errors.ts'
 import { type DurationMs, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
+import { withTries } from '../../kernel/tries.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Logger } from '../../ports/logger.ts'
-import type {
-  Kept,
-  OnWorkflowEnd,
-  WorkflowContext,
-  WorkflowDefinition,
-  WorkflowEngine,
-  WorkflowOutcome,
-  WorkflowStart,
-  WorkflowStep,
+import { NOW_STEP, openingSteps, resultOf } from '../../ports/opening-steps.ts'
+import {
+  endOf,
+  FIRST_STEP_PAUSE_MS,
+  failureOf,
+  type Kept,
+  type OnWorkflowEnd,
+  type OpeningStep,
+  STEP_TRIES,
+  type WorkflowContext,
+  type WorkflowDefinition,
+  type WorkflowEngine,
+  type WorkflowOutcome,
+  type WorkflowStart,
+  type WorkflowStep,
 } from '../../ports/workflow-engine.ts'
 
 export const WORKFLOW_SCHEMA = 'dbos'
@@ -24,9 +31,6 @@ export const WORKFLOW_SCHEMA = 'dbos'
 const WORKFLOW_VERSION = '1'
 /** DBOS wants an address also where it is given a pool, and then does not use it. */
 const UNUSED_URL = 'postgresql://unused@localhost/unused'
-/** A step whose work may succeed later is tried so often, so far apart at first and twice as long each time. */
-const STEP_TRIES = 10
-const FIRST_STEP_PAUSE_MS: DurationMs = 500
 /** Signals arrive by notification; this is for one that got lost. */
 const SIGNAL_LOOK_MS: DurationMs = MINUTE_MS
 const END_RETRY_MS: DurationMs = SECOND_MS
@@ -40,7 +44,12 @@ export interface DbosEngineOptions {
   readonly logger: Logger
 }
 
-type Registered = (tenantId: string, input: unknown) => Promise<WorkflowOutcome>
+/** The opening is absent where an older build started it. */
+type Registered = (
+  tenantId: string,
+  input: unknown,
+  opening?: readonly OpeningStep[],
+) => Promise<WorkflowOutcome>
 
 /** Brings DBOS's tables up to date, and goes on with what this executor left. */
 export async function startDbosEngine(options: DbosEngineOptions): Promise<WorkflowEngine> {
@@ -68,21 +77,21 @@ export async function startDbosEngine(options: DbosEngineOptions): Promise<Workf
   })
   const registered = new Map<string, Registered>(
     options.workflows.map((definition) => {
-      const run: Registered = (tenantId, input) =>
-        counted(() => runToEnd(definition, { tenantId, input }, options, stopping.signal))
+      const run: Registered = (tenantId, input, opening = []) =>
+        counted(() => runToEnd(definition, { tenantId, input, opening }, options, stopping.signal))
       return [definition.name, DBOS.registerWorkflow(run, { name: definition.name })]
     }),
   )
   await DBOS.launch()
   return {
-    async start({ id, name, tenantId, input }: WorkflowStart) {
+    async start({ id, name, tenantId, input, opening }: WorkflowStart) {
       const workflow = registered.get(name)
       if (workflow === undefined) {
         throw new PlatformError('not-found', `There is no workflow "${name}" to start.`, {
           retry: 'never',
         })
       }
-      await DBOS.startWorkflow(workflow, { workflowID: id })(tenantId, input)
+      await DBOS.startWorkflow(workflow, { workflowID: id })(tenantId, input, opening)
     },
     async signal({ workflowId, topic, value, key }) {
       await DBOS.send(workflowId, value, topic, key)
@@ -90,7 +99,9 @@ export async function startDbosEngine(options: DbosEngineOptions): Promise<Workf
     async retry(workflowId) {
       const status = await DBOS.getWorkflowStatus(workflowId)
       if (status === null || !ENDED.has(status.status)) return false
-      await DBOS.rewindWorkflow(workflowId)
+      const last = (await DBOS.listWorkflowSteps(workflowId))?.at(-1)
+      // What was heard before a step that failed stays heard; from the start everything is forgotten.
+      await DBOS.rewindWorkflow(workflowId, { startStep: last?.error ? last.functionID : 0 })
       return true
     },
     async takeOver(executorId) {
@@ -116,7 +127,7 @@ const ENDED = new Set(['SUCCESS', 'ERROR', 'CANCELLED', 'MAX_RECOVERY_ATTEMPTS_E
 
 async function runToEnd(
   { name, run }: WorkflowDefinition,
-  { tenantId, input }: { readonly tenantId: string; readonly input: unknown },
+  { tenantId, input, opening }: Omit<WorkflowStart, 'id' | 'name'>,
   { clock, logger, onEnd }: DbosEngineOptions,
   stopping: AbortSignal,
 ): Promise<WorkflowOutcome> {
@@ -124,7 +135,7 @@ async function runToEnd(
   let failure: unknown
   let outcome: WorkflowOutcome | null = null
   try {
-    outcome = await run(contextOf(id, tenantId, clock, stopping), input)
+    outcome = await run(contextOf({ id, tenantId, opening }, clock, stopping), input)
   } catch (error) {
     // DBOS's own errors say that somebody else goes on with it, or that the process ends.
     if (stopping.aborted) return forever()
@@ -132,30 +143,39 @@ async function runToEnd(
     failure = error
     logger.error('workflow-failed', error, { id, workflow: name })
   }
-  const end =
-    outcome === null
-      ? { status: 'failed' as const, outcome: 'failed', detail: messageOf(failure) }
-      : {
-          status: outcome.failed === true ? ('failed' as const) : ('done' as const),
-          outcome: outcome.outcome,
-          detail: outcome.detail ?? null,
-        }
+  const end = outcome === null ? failureOf(failure) : endOf(outcome)
   await untilTold(() => onEnd(id, end), { id, clock, logger, stopping })
   if (outcome === null) throw failure
   return outcome
 }
 
 function contextOf(
-  id: string,
-  tenantId: string,
+  { id, tenantId, opening }: Pick<WorkflowStart, 'id' | 'opening' | 'tenantId'>,
   clock: Clock,
   stopping: AbortSignal,
 ): WorkflowContext {
+  const opened = openingSteps(id, opening)
+  // DBOS repeats a step as well, at the price of one more question to the database for every step.
+  const tries = {
+    tries: STEP_TRIES,
+    firstPauseMs: FIRST_STEP_PAUSE_MS,
+    sleep: (spanMs: DurationMs) => clock.sleep(spanMs, stopping),
+  }
+  const unlessStopping = async (): Promise<void> => {
+    if (stopping.aborted) await forever()
+  }
   return {
     id,
     tenantId,
-    step: (name, work) => DBOS.runStep(() => withTries(work, clock, stopping), { name }),
-    nowMs: () => DBOS.now(),
+    async step(name, work) {
+      const done = opened.next(name)
+      if (done !== undefined) return resultOf(done)
+      return DBOS.runStep(() => withTries(work, tries, unlessStopping), { name })
+    },
+    async nowMs() {
+      const done = opened.next(NOW_STEP)
+      return done === undefined ? DBOS.now() : resultOf(done)
+    },
     sleepUntil: (atMs) => DBOS.sleepms(Math.max(0, atMs - clock.nowMs())),
     async receive(topic, untilMs) {
       return DBOS.recv<Kept>(topic, {
@@ -163,23 +183,6 @@ function contextOf(
         pollingIntervalMs: SIGNAL_LOOK_MS,
       })
     },
-  }
-}
-
-/** DBOS repeats a step as well, at the price of one more question to the database for every step. */
-async function withTries<T>(
-  work: () => Promise<T>,
-  clock: Clock,
-  stopping: AbortSignal,
-): Promise<T> {
-  for (let tried = 1; ; tried++) {
-    if (stopping.aborted) return forever()
-    try {
-      return await work()
-    } catch (error) {
-      if (!isRetryable(error) || tried === STEP_TRIES) throw error
-      await clock.sleep(FIRST_STEP_PAUSE_MS * 2 ** (tried - 1), stopping)
-    }
   }
 }
 
@@ -217,10 +220,6 @@ function forever(): Promise<never> {
 
 function isTakenAway(error: unknown): boolean {
   return error instanceof Error && error.constructor.name.startsWith('DBOS')
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 async function readSteps(workflowId: string): Promise<readonly WorkflowStep[]> {

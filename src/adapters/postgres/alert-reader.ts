@@ -2,6 +2,7 @@
 
 import type pg from 'pg'
 import { isUuid } from '../../kernel/ids.ts'
+import { together } from '../../kernel/together.ts'
 import type { AlertFacts, AlertReader, NotificationFacts } from '../../ports/alert-reader.ts'
 import type { NotificationKind } from '../../ports/routing-store.ts'
 import { queryOf } from './database.ts'
@@ -15,14 +16,32 @@ const COLUMNS = `a.id, a.tenant_id, a.rule, a.severity, a.entity_type, a.entity_
 
 export function createAlertReader(pool: pg.Pool): AlertReader {
   const query = queryOf(pool)
+  const alert = together(async (ids: readonly string[]) => {
+    const sql = `SELECT ${COLUMNS} FROM alert a WHERE id = ANY ($1::uuid[])`
+    const { rows } = await query('Cannot read alerts', sql, [ids])
+    const alerts = new Map(rows.map((row) => [String(row.id), alertOf(row)]))
+    return ids.map((id) => alerts.get(id.toLowerCase()))
+  })
+  const comment = together(async (lines: readonly Line[]) => {
+    await query(
+      'Cannot write on the timelines of alerts',
+      `INSERT INTO alert_comment (alert_id, author, text, cause_id)
+       SELECT alert.id, author, text, cause_id
+       FROM unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[]) WITH ORDINALITY
+           AS line (alert_id, author, text, cause_id, number)
+         JOIN alert ON alert.id = line.alert_id ORDER BY number
+       ON CONFLICT (cause_id) DO NOTHING`,
+      [
+        lines.map(({ alertId }) => alertId),
+        lines.map(({ author }) => storable(author)),
+        lines.map(({ text }) => storable(text)),
+        lines.map(({ id }) => id),
+      ],
+    )
+    return lines
+  })
   return {
-    async alert(id) {
-      if (!isUuid(id)) return undefined
-      const {
-        rows: [row],
-      } = await query('Cannot read an alert', `SELECT ${COLUMNS} FROM alert a WHERE id = $1`, [id])
-      return row === undefined ? undefined : alertOf(row)
-    },
+    alert: async (id) => (isUuid(id) ? alert(id) : undefined),
     async notification(id, limit) {
       const {
         rows: [row],
@@ -54,16 +73,17 @@ export function createAlertReader(pool: pg.Pool): AlertReader {
         [alertId, storable(author)],
       )
     },
-    async comment(alertId, { id, author, text }) {
-      if (!isUuid(alertId)) return
-      await query(
-        'Cannot write on the timeline of an alert',
-        `INSERT INTO alert_comment (alert_id, author, text, cause_id)
-         SELECT id, $2, $3, $4::uuid FROM alert WHERE id = $1 ON CONFLICT (cause_id) DO NOTHING`,
-        [alertId, storable(author), storable(text), id],
-      )
+    async comment(alertId, line) {
+      if (isUuid(alertId)) await comment({ alertId, ...line })
     },
   }
+}
+
+interface Line {
+  readonly alertId: string
+  readonly id: string
+  readonly author: string
+  readonly text: string
 }
 
 const KINDS: readonly NotificationKind[] = ['firing', 'resolved', 'repeat', 'escalation']

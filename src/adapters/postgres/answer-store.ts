@@ -2,6 +2,7 @@
 
 import { randomBytes } from 'node:crypto'
 import type pg from 'pg'
+import { together } from '../../kernel/together.ts'
 import type { AnswerStore } from '../../ports/answer-store.ts'
 import { databaseError } from './failures.ts'
 import { storable, storableInstant, storableJson } from './stored-text.ts'
@@ -11,6 +12,29 @@ const PURPOSE = 'answer-links'
 
 export function createAnswerStore(pool: Pick<pg.Pool, 'query'>): AnswerStore {
   let known: Buffer | null = null
+  const ask = together(async (requests: readonly Parameters<AnswerStore['ask']>[0][]) => {
+    await pool
+      .query(
+        `INSERT INTO answer_request (id, tenant_id, workflow_id, kind, asked, document, expires_at)
+         SELECT id, tenant_id, workflow_id, kind, asked, document::jsonb, expires_at
+         FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
+           AS request (id, tenant_id, workflow_id, kind, asked, document, expires_at)
+         ORDER BY id ON CONFLICT (id) DO NOTHING`,
+        [
+          requests.map(({ id }) => id),
+          requests.map(({ tenantId }) => tenantId),
+          requests.map(({ workflowId }) => workflowId),
+          requests.map(({ kind }) => kind),
+          requests.map(({ asked }) => storable(asked)),
+          requests.map(({ document }) => storableJson(document)),
+          requests.map(({ expiresAtMs }) => storableInstant(expiresAtMs)),
+        ],
+      )
+      .catch((cause: unknown) => {
+        throw databaseError('Cannot keep what is asked', cause)
+      })
+    return requests
+  })
   return {
     async signingKey() {
       if (known !== null) return known
@@ -31,24 +55,8 @@ export function createAnswerStore(pool: Pick<pg.Pool, 'query'>): AnswerStore {
         throw databaseError('Cannot read the key of answer links', cause)
       }
     },
-    async ask({ id, tenantId, workflowId, kind, asked, document, expiresAtMs }) {
-      await pool
-        .query(
-          `INSERT INTO answer_request (id, tenant_id, workflow_id, kind, asked, document, expires_at)
-           VALUES ($1, $2, $3, $4, $5, $6::jsonb, $7) ON CONFLICT (id) DO NOTHING`,
-          [
-            id,
-            tenantId,
-            workflowId,
-            kind,
-            storable(asked),
-            storableJson(document),
-            storableInstant(expiresAtMs),
-          ],
-        )
-        .catch((cause: unknown) => {
-          throw databaseError('Cannot keep what is asked', cause)
-        })
+    async ask(request) {
+      await ask(request)
     },
   }
 }

@@ -1,51 +1,55 @@
-// Messages in PostgreSQL: placed in one transaction with the gate of their address and, for a group, the effect
-// that will deliver it.
+// Messages in PostgreSQL. What is asked of it at once, of many messages, is few statements.
 
 import type pg from 'pg'
+import { together } from '../../kernel/together.ts'
 import type {
   ChannelKind,
   MessageContent,
   MessageSeverity,
   OutgoingMessage,
 } from '../../ports/message.ts'
-import type {
-  ContactPreference,
-  MessageDraft,
-  MessageStatus,
-  MessageStore,
-  PlacedMessage,
-  Placement,
-} from '../../ports/message-store.ts'
+import type { ContactPreference, MessageStore } from '../../ports/message-store.ts'
 import { queryOf } from './database.ts'
-import { databaseError } from './failures.ts'
+import { type Placing, placeAll } from './message-placing.ts'
 import { storable, storableInstant, storableJson } from './stored-text.ts'
 
 export function createMessageStore(pool: pg.Pool): MessageStore {
   const query = queryOf(pool)
+  const place = together((placings: readonly Placing[]) => placeAll(pool, placings))
+  const preference = together(async (asked: readonly Address[]) => {
+    const { rows } = await query('Cannot read how people want to be written to', PREFERENCES, [
+      asked.map(({ tenantId }) => tenantId),
+      asked.map(({ address }) => storable(address)),
+    ])
+    const preferences = new Map(
+      rows.map((row) => {
+        const key = { tenantId: String(row.tenant_id), address: String(row.address) }
+        return [addressKey(key), preferenceOf(row)]
+      }),
+    )
+    return asked.map((each) => preferences.get(addressKey(each)))
+  })
+  const outgoing = together(async (ids: readonly string[]) => {
+    const { rows } = await query('Cannot read messages', OUTGOING, [ids])
+    const messages = new Map(rows.map((row) => [String(row.id), outgoingOf(row)]))
+    return ids.map((id) => messages.get(id))
+  })
+  const attempted = together(async (attempts: readonly (Attempt & { readonly id: string })[]) => {
+    await query('Cannot keep what became of messages', ATTEMPTED, [
+      attempts.map(({ id }) => id),
+      attempts.map(({ number }) => number),
+      attempts.map(({ tookMs }) => Math.round(tookMs)),
+      attempts.map(({ delivery }) => delivery.outcome),
+      attempts.map(({ delivery }) => storable(delivery.response)),
+      attempts.map(({ status }) => status),
+      attempts.map(({ dueMs }) => (dueMs === null ? null : storableInstant(dueMs))),
+    ])
+    return attempts
+  })
   return {
-    async preference(tenantId, address) {
-      const {
-        rows: [row],
-      } = await query(
-        'Cannot read how somebody wants to be written to',
-        'SELECT zone, quiet_from, quiet_to, refused FROM contact_preference WHERE tenant_id = $1 AND address = $2',
-        [tenantId, address.toLowerCase()],
-      )
-      return row === undefined ? undefined : preferenceOf(row)
-    },
-    place: (drafts, decide, options) => place(pool, drafts, decide, options),
-    async outgoing(id) {
-      const {
-        rows: [row],
-      } = await query(
-        'Cannot read a message',
-        `SELECT id, kind, channel, address, severity, category, template, content, entity_type, entity_id, alert_id,
-           created_at
-         FROM message WHERE id = $1 AND status IN ('queued', 'held', 'retrying')`,
-        [id],
-      )
-      return row === undefined ? undefined : outgoingOf(row)
-    },
+    preference: (tenantId, address) => preference({ tenantId, address: address.toLowerCase() }),
+    place: (drafts, decide, options) => place({ drafts, decide, ...options }),
+    outgoing,
     async groupedWith(id, limit) {
       const { rows } = await query(
         'Cannot read what goes with a message',
@@ -78,173 +82,48 @@ export function createMessageStore(pool: pg.Pool): MessageStore {
         [id, workflowId, storableInstant(dueMs)],
       )
     },
-    async attempted(id, { number, tookMs, delivery, status, dueMs }) {
-      await query('Cannot keep what became of a message', ATTEMPTED, [
-        id,
-        number,
-        Math.round(tookMs),
-        delivery.outcome,
-        storable(delivery.response),
-        status,
-        dueMs === null ? null : storableInstant(dueMs),
-      ])
+    async attempted(id, attempt) {
+      await attempted({ id, ...attempt })
     },
   }
 }
 
+type Attempt = Parameters<MessageStore['attempted']>[1]
 type Row = Readonly<Record<string, unknown>>
 
-const ATTEMPTED = `WITH tried AS (
-    INSERT INTO message_attempt (message_id, attempt, took_ms, outcome, response) VALUES ($1, $2, $3, $4, $5)
+const PREFERENCES = `SELECT tenant_id, address, zone, quiet_from, quiet_to, refused
+  FROM (SELECT DISTINCT * FROM unnest($1::text[], $2::text[])) AS asked (tenant_id, address)
+    JOIN contact_preference USING (tenant_id, address)`
+
+const OUTGOING = `SELECT id, kind, channel, address, severity, category, template, content, entity_type, entity_id,
+    alert_id, created_at
+  FROM message WHERE id = ANY ($1::uuid[]) AND status IN ('queued', 'held', 'retrying')`
+
+/** Only the last attempt of a message within one statement says what became of it. */
+const ATTEMPTED = `WITH given AS (
+    SELECT * FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[], $5::text[], $6::text[], $7::timestamptz[])
+      WITH ORDINALITY AS g (id, attempt, took_ms, outcome, response, status, due_at, number)
+  ), tried AS (
+    INSERT INTO message_attempt (message_id, attempt, took_ms, outcome, response)
+    SELECT id, attempt, took_ms, outcome, response FROM given ORDER BY number
+  ), last AS (
+    SELECT DISTINCT ON (id) * FROM given ORDER BY id, number DESC
   ), grouped AS (
-    UPDATE message SET ended_at = now(), reason = CASE WHEN $6 = 'dead' THEN 'went with a message that was given up' ELSE reason END
-    WHERE group_id = $1 AND $6 <> 'retrying'
+    UPDATE message SET ended_at = now(),
+      reason = CASE WHEN last.status = 'dead' THEN 'went with a message that was given up' ELSE reason END
+    FROM last WHERE message.group_id = last.id AND last.status <> 'retrying'
   )
-  UPDATE message SET status = $6, attempts = $2, due_at = $7::timestamptz,
-    reason = CASE WHEN $6 = 'sent' THEN NULL ELSE $5 END,
-    ended_at = CASE WHEN $6 = 'retrying' THEN NULL ELSE now() END
-  WHERE id = $1`
+  UPDATE message SET status = last.status, attempts = last.attempt, due_at = last.due_at,
+    reason = CASE WHEN last.status = 'sent' THEN NULL ELSE last.response END,
+    ended_at = CASE WHEN last.status = 'retrying' THEN NULL ELSE now() END
+  FROM last WHERE message.id = last.id`
 
-async function place(
-  pool: pg.Pool,
-  drafts: readonly MessageDraft[],
-  decide: (draft: MessageDraft, gate: unknown) => Placement,
-  { asks }: { readonly asks: boolean },
-): Promise<readonly PlacedMessage[]> {
-  const client = await pool.connect().catch((cause: unknown) => {
-    throw databaseError('Cannot place messages', cause)
-  })
-  let failed = true
-  try {
-    // What needs no answer is not waited for before the next goes out; all are, at the end.
-    const sent: Promise<unknown>[] = [client.query('BEGIN')]
-    const placed: PlacedMessage[] = []
-    // In one order everywhere, so that two of these never wait for each other.
-    for (const draft of [...drafts].sort(byAddress)) {
-      const one = await placeOne(client, draft, decide, sent)
-      if (asks && one.status === 'queued') sent.push(askForDelivery(client, draft, null))
-      placed.push(one)
-    }
-    await Promise.all([...sent, client.query('COMMIT')])
-    failed = false
-    return placed
-  } catch (cause) {
-    throw databaseError('Cannot place messages', cause)
-  } finally {
-    client.release(failed)
-  }
+interface Address {
+  readonly tenantId: string
+  readonly address: string
 }
 
-function byAddress(a: MessageDraft, b: MessageDraft): number {
-  const left = `${a.tenantId} ${a.kind} ${a.address}`
-  const right = `${b.tenantId} ${b.kind} ${b.address}`
-  return left < right ? -1 : left > right ? 1 : 0
-}
-
-async function placeOne(
-  client: pg.PoolClient,
-  draft: MessageDraft,
-  decide: (draft: MessageDraft, gate: unknown) => Placement,
-  sent: Promise<unknown>[],
-): Promise<PlacedMessage> {
-  const key = [draft.tenantId, draft.kind, storable(draft.address)]
-  // Made where it is not there yet, and locked either way.
-  const asked = client.query<{ state: unknown; known: MessageStatus | null }>(
-    `INSERT INTO message_gate (tenant_id, kind, address, state) VALUES ($1, $2, $3, 'null')
-     ON CONFLICT (tenant_id, kind, address) DO UPDATE SET state = message_gate.state
-     RETURNING state, (SELECT status FROM message WHERE id = $4) AS known`,
-    [...key, draft.id],
-  )
-  sent.push(asked)
-  const [gate] = await Promise.all([asked, ...sent])
-  const row = gate.rows[0]
-  if (row !== undefined && row.known !== null) return { id: draft.id, status: row.known }
-  const placement = decide(draft, row?.state ?? null)
-  if (placement.gate !== null) {
-    sent.push(
-      client.query(
-        'UPDATE message_gate SET state = $4::jsonb WHERE tenant_id = $1 AND kind = $2 AND address = $3',
-        [...key, storableJson(placement.gate)],
-      ),
-    )
-  }
-  const { group } = placement
-  if (group?.opens === true) {
-    sent.push(insert(client, group.message, { status: 'held', dueMs: group.dueMs }))
-    sent.push(askForDelivery(client, group.message, group.dueMs))
-  }
-  sent.push(
-    insert(client, draft, {
-      status: placement.status,
-      reason: placement.reason,
-      groupId: group?.message.id ?? null,
-      dueMs: group?.dueMs ?? null,
-    }),
-  )
-  return { id: draft.id, status: placement.status }
-}
-
-async function askForDelivery(
-  client: pg.PoolClient,
-  { id, tenantId, workflowId, about }: MessageDraft,
-  dueMs: number | null,
-): Promise<void> {
-  await client.query(
-    `INSERT INTO outbox (id, kind, tenant_id, payload, not_before)
-     VALUES ($1, 'deliver', $2, $3::jsonb, coalesce($4::timestamptz, now())) ON CONFLICT (id) DO NOTHING`,
-    [
-      workflowId,
-      tenantId,
-      storableJson({ messageId: id, about }),
-      dueMs === null ? null : storableInstant(dueMs),
-    ],
-  )
-}
-
-async function insert(
-  client: pg.PoolClient,
-  draft: MessageDraft,
-  {
-    status,
-    reason = null,
-    groupId = null,
-    dueMs,
-  }: {
-    readonly status: MessageStatus
-    readonly reason?: string | null
-    readonly groupId?: string | null
-    readonly dueMs: number | null
-  },
-): Promise<void> {
-  await client.query(
-    `INSERT INTO message (id, tenant_id, workflow_id, template, category, severity, channel, kind, address,
-       subject, content, status, reason, due_at, group_id, entity_type, entity_id, alert_id, asked_by, ended_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, $12, $13, $14::timestamptz, $15, $16, $17, $18, $19,
-       CASE WHEN $12 = 'suppressed' THEN now() END)
-     ON CONFLICT (id) DO NOTHING`,
-    [
-      draft.id,
-      draft.tenantId,
-      draft.workflowId,
-      draft.template,
-      storable(draft.category),
-      draft.severity,
-      storable(draft.channel),
-      draft.kind,
-      storable(draft.address),
-      storable(draft.content.subject),
-      storableJson(draft.content),
-      status,
-      reason,
-      dueMs === null ? null : storableInstant(dueMs),
-      groupId,
-      draft.about === null ? null : storable(draft.about.entityType),
-      draft.about === null ? null : storable(draft.about.entityId),
-      draft.about?.alertId ?? null,
-      draft.askedBy,
-    ],
-  )
-}
+const addressKey = ({ tenantId, address }: Address): string => JSON.stringify([tenantId, address])
 
 function preferenceOf(row: Row): ContactPreference {
   return {

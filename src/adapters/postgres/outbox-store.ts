@@ -3,19 +3,25 @@
 
 import type pg from 'pg'
 import type { DurationMs, EpochMs } from '../../kernel/time.ts'
-import {
-  type Outbox,
-  RETRY_EFFECT,
-  SIGNAL_EFFECT,
-  type WorkflowEffect,
-} from '../../ports/outbox.ts'
+import { together } from '../../kernel/together.ts'
+import { type Outbox, RETRY_EFFECT, SIGNAL_EFFECT, type TakenEffect } from '../../ports/outbox.ts'
 import { queryOf } from './database.ts'
 import { databaseError } from './failures.ts'
-import { storableJson } from './stored-text.ts'
+import { createOpenings, stepsOf } from './opening-notes.ts'
 
-export function createOutbox(pool: pg.Pool): Outbox {
+/** `notePool`: for what may be done again, where commits need not wait for the disk. */
+export function createOutbox(pool: pg.Pool, notePool: pg.Pool = pool): Outbox {
   const query = queryOf(pool)
+  const done = together(async (ids: readonly string[]) => {
+    await query(
+      'Cannot mark effects as handed over',
+      'UPDATE outbox SET started_at = now(), claimed_by = NULL WHERE id = ANY ($1::uuid[])',
+      [ids],
+    )
+    return ids
+  })
   return {
+    ...createOpenings(pool, notePool),
     async take(executorId, limit) {
       const { rows } = await query('Cannot take effects from the outbox', TAKE, [
         executorId,
@@ -25,11 +31,7 @@ export function createOutbox(pool: pg.Pool): Outbox {
       return rows.map(effectOf)
     },
     async done(ids) {
-      await query(
-        'Cannot mark effects as handed over',
-        'UPDATE outbox SET started_at = now(), claimed_by = NULL WHERE id = ANY ($1::uuid[])',
-        [ids],
-      )
+      await Promise.all(ids.map(done))
     },
     async beat(executorId) {
       const { rows } = await query(
@@ -56,13 +58,6 @@ export function createOutbox(pool: pg.Pool): Outbox {
       )
       return rowCount ?? 0
     },
-    async ended(workflowId, { status, outcome, detail }) {
-      await query(
-        'Cannot keep how a workflow ended',
-        `UPDATE workflow SET status = $2, outcome = $3, detail = $4::jsonb, ended_at = now() WHERE id = $1`,
-        [workflowId, status, outcome, storableJson(detail ?? null)],
-      )
-    },
   }
 }
 
@@ -87,16 +82,22 @@ const TAKE = `WITH me AS (
     FROM taken WHERE kind <> ALL ($3::text[])
     ON CONFLICT (id) DO NOTHING
   )
-  SELECT id, kind, tenant_id, payload FROM taken`
+  SELECT taken.id, kind, taken.tenant_id, payload, known.steps, known.waits_until IS NOT NULL AS has_waited
+  FROM taken LEFT JOIN workflow known ON known.id = taken.id`
 
-function effectOf(row: Row): WorkflowEffect {
+function effectOf(row: Row): TakenEffect {
   return {
     id: String(row.id),
     kind: String(row.kind),
     tenantId: String(row.tenant_id),
     payload: Object(row.payload),
+    steps: stepsOf(row.steps),
+    hasWaited: row.has_waited === true,
   }
 }
+
+const DEAD = `SELECT id FROM work_executor WHERE seen_at < clock_timestamp() - $1 * interval '1 ms'
+  ORDER BY seen_at LIMIT 1`
 
 /** One at a time, each behind a lock that others skip. */
 async function bury(
@@ -119,13 +120,12 @@ async function bury(
        ON CONFLICT (id) DO NOTHING`,
       [busy],
     )
-    for (;;) {
+    // Mostly all live: then nothing is begun.
+    while ((await client.query(DEAD, [leaseMs])).rows.length > 0) {
       await client.query('BEGIN')
-      const { rows } = await client.query<{ id: string }>(
-        `SELECT id FROM work_executor WHERE seen_at < clock_timestamp() - $1 * interval '1 ms'
-         ORDER BY seen_at LIMIT 1 FOR UPDATE SKIP LOCKED`,
-        [leaseMs],
-      )
+      const { rows } = await client.query<{ id: string }>(`${DEAD} FOR UPDATE SKIP LOCKED`, [
+        leaseMs,
+      ])
       const dead = rows[0]?.id
       if (dead !== undefined) {
         await takeOver(dead)

@@ -22,7 +22,7 @@ export function arrivalFigureRoutes(app: FastifyInstance, { options }: ApiContex
       schema: {
         tags,
         summary:
-          'What became of the journeys to starts of a range; the last day where none is given',
+          'What became of the journeys that were settled in a range, at the start or before; the last day where none is given',
         querystring: outcomeQuery,
         response: {
           200: Type.Object({

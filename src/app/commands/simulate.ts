@@ -1,10 +1,13 @@
 // `outrider simulate`: synthetic events through the HTTP door, or as NDJSON on standard output.
 
+import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { systemClock } from '../../adapters/clock/system-clock.ts'
+import { ROAD_TABLE } from '../../domains/arrivals/roads/road-document.ts'
 import { ORDERS } from '../../domains/arrivals/simulate.ts'
 import { FAULTS } from '../../domains/faults.ts'
 import { isRetryable, PlatformError } from '../../kernel/errors.ts'
+import { failed, ok, type Result } from '../../kernel/result.ts'
 import { toIso } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { httpSender } from '../simulation/http-sender.ts'
@@ -18,6 +21,7 @@ import {
   type SimulateOrder,
 } from '../simulation/simulate-order.ts'
 import { streamSender } from '../simulation/stream-sender.ts'
+import { checkReference } from '../topics.ts'
 
 const DEFAULT_URL = 'http://127.0.0.1:8080'
 const PROGRESS_EVERY_MS = 1_000
@@ -47,6 +51,10 @@ export function registerSimulate(program: Command): void {
     .option('--faults <list>', `spoil some of the events: any of ${FAULTS.join(',')}`)
     .option('--to <target>', 'URL of a running Outrider, or - for standard output', DEFAULT_URL)
     .option('--count <n>', 'stop after so many events (default: go on until Ctrl-C)')
+    .option(
+      '--roads <file>',
+      'travellers drive on these roads, made by `outrider roads build` (default: a sketched city)',
+    )
     .option('--start <instant>', 'where simulated time begins, as ISO 8601 with offset')
     .option('--event-ids', 'give every event an eventId (always so with --faults duplicate)')
     .addHelpText(
@@ -59,9 +67,32 @@ More in docs/simulator.md.`,
     .action(async (domain: string, options: SimulateOptions, command: Command) => {
       const clock = systemClock()
       const order = readOrder(domain, options, clock.nowMs())
-      if (!order.ok) command.error(`error: ${order.error}`, { exitCode: WRONG_USAGE })
-      else process.exitCode = await carryOut(order.value, clock)
+      const tables = await readTables(options)
+      const problems = [order, tables].flatMap((each) => (each.ok ? [] : [each.error]))
+      if (!order.ok || !tables.ok) {
+        command.error(`error: ${problems.join('; ')}`, { exitCode: WRONG_USAGE })
+      } else {
+        const run = { ...order.value.run, tables: tables.value }
+        process.exitCode = await carryOut({ ...order.value, run }, clock)
+      }
     })
+}
+
+/** Reference tables of the operator, by name, that worlds are made of. */
+async function readTables({
+  roads,
+}: SimulateOptions): Promise<Result<ReadonlyMap<string, unknown>, string>> {
+  if (roads === undefined) return ok(new Map())
+  try {
+    const content: unknown = JSON.parse(await readFile(roads, 'utf8'))
+    const problem = checkReference(ROAD_TABLE, content)
+    if (problem === undefined) return ok(new Map([[ROAD_TABLE, content]]))
+    return failed(
+      `--roads ${roads} is no table of roads (${problem}); make one with outrider roads build`,
+    )
+  } catch (error) {
+    return failed(`--roads ${roads} cannot be read: ${describe(error)}`)
+  }
 }
 
 /** Exit code: 0 where all was sent, or as much as Ctrl-C or the reader let us. */

@@ -1,12 +1,14 @@
 // Simulated people against the real page and a real database.
 
 import { deepEqual, equal, match, ok } from 'node:assert/strict'
+import { createServer } from 'node:http'
 import { test } from 'node:test'
 import { ANSWER_KEY, startAnswerPages } from '../../../test/answer-pages.ts'
 import { systemClock } from '../../adapters/clock/system-clock.ts'
 import { createPinoLogger } from '../../adapters/logger/pino-logger.ts'
 import { type AnswerAction, signAnswerLink } from '../../kernel/answer-link.ts'
 import { HOUR_MS } from '../../kernel/time.ts'
+import type { Clock } from '../../ports/clock.ts'
 import { habitOf, questionsIn, runPeople } from './people.ts'
 
 /** The first digits say what is done: 0 is below every limit, 0x3b = 59 % accepts, 0x4a = 74 % proposes, 0x63 says nothing. */
@@ -36,6 +38,43 @@ test('questions are found by their links, and each is answered alike whenever it
     ['accept', 'join'],
   )
   deepEqual(questionsIn('/answer/what.ever and https://x.example/answer/'), [])
+})
+
+test('who finds the page busy or broken answers again later, and who is refused does not', async (t) => {
+  const { database } = await startAnswerPages(t)
+  const refusals: readonly number[] = [429, 503, 500, 410]
+  const asked: string[] = []
+  const page = createServer((request, response) => {
+    asked.push(String(request.url))
+    request.resume()
+    response.writeHead(refusals[asked.length - 1] ?? 200).end()
+  })
+  await new Promise<void>((resolve) => page.listen(0, '127.0.0.1', () => resolve()))
+  t.after(() => page.close())
+  const at = page.address()
+  const port = typeof at === 'object' && at !== null ? at.port : 0
+  await database.query(
+    `INSERT INTO message (id, tenant_id, workflow_id, template, category, severity, channel, kind, address, subject, content, status, created_at)
+     VALUES ($1, 'default', $1, 'late-arrival-join', 'late-arrival', 'critical', 'email', 'email', 'ada@example.com', 'x', $2::jsonb, 'kept', now() - interval '1 minute')`,
+    [JOINS, JSON.stringify({ actions: [urlOf(JOINS, 'join')] })],
+  )
+  const stop = new AbortController()
+  t.after(() => stop.abort())
+  let looks = 0
+  const clock: Clock = {
+    ...systemClock(),
+    // Each look follows at once; some more than there are refusals, and it ends.
+    async sleep() {
+      looks += 1
+      if (looks === 2 * refusals.length) stop.abort()
+    },
+  }
+  const logger = createPinoLogger({ level: 'error' })
+  await runPeople({
+    ...{ database, address: `http://127.0.0.1:${port}`, clock, logger, signal: stop.signal },
+  })
+  equal(asked.length, refusals.length, 'the last refusal was for good')
+  equal(new Set(asked).size, 1)
 })
 
 test('simulated people open the link of their choice, once; nobody opens what others were sent', async (t) => {

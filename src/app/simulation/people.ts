@@ -21,6 +21,9 @@ const PROPOSED_AFTER_MS: DurationMs = 45 * MINUTE_MS
 const PROPOSED_STEP_MS: DurationMs = 5 * MINUTE_MS
 /** Questions that were answered or left; beyond it all are forgotten, and the page says of those asked again that they are used. */
 const MAX_REMEMBERED = 10_000
+const TIMED_OUT = 408
+const TOO_MANY = 429
+const SERVER_FAILED = 500
 const TOKENS = /\/answer\/([0-9a-f-]{36}\.[a-z]+\.[0-9a-z]+\.[\w-]+)/g
 
 /** What people do who may move an appointment, and who may join online, in parts of a hundred; the rest says nothing. */
@@ -114,8 +117,9 @@ async function look(options: PeopleOptions, settled: Set<string>): Promise<void>
       if (nowMs < createdAt.getTime() + afterMs) continue
       const token = action === null ? undefined : question.tokens.get(action)
       if (token !== undefined && action !== null) {
-        await open(options, token, formOf(action, nowMs))
         answered++
+        // Who finds the page busy or broken comes back at the next look.
+        if (!(await isTaken(options, token, formOf(action, nowMs)))) continue
       }
       if (settled.size >= MAX_REMEMBERED) settled.clear()
       settled.add(question.requestId)
@@ -131,13 +135,19 @@ function formOf(action: AnswerAction, nowMs: EpochMs): URLSearchParams {
   return form
 }
 
-async function open(
-  { address, signal }: PeopleOptions,
+/** False where the same answer may be taken later; one that is refused for good is not given again. */
+async function isTaken(
+  { address, logger, signal }: PeopleOptions,
   token: string,
   body: URLSearchParams,
-): Promise<void> {
+): Promise<boolean> {
   const response = await fetch(`${address}/answer/${token}`, {
     ...{ method: 'POST', redirect: 'error', body, signal },
   })
   await response.arrayBuffer()
+  const { ok, status } = response
+  if (ok) return true
+  const isFinal = status !== TOO_MANY && status !== TIMED_OUT && status < SERVER_FAILED
+  logger.debug('simulated-answer-not-taken', { status, again: !isFinal })
+  return isFinal
 }

@@ -31,6 +31,8 @@ export interface SimulateOptions {
   readonly eventIds?: true
   readonly trips?: string
   readonly variability?: string
+  /** A file. */
+  readonly roads?: string
 }
 
 export type SimulateTarget =

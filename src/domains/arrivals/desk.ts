@@ -1,7 +1,8 @@
 // Where appointments and journeys are made and changed: the row first, then the plan that every task of
 // journeys hears. Both are said again without harm, so whoever met an error between them says it once more.
 
-import type { EpochMs } from '../../kernel/time.ts'
+import { type EpochMs, toIso } from '../../kernel/time.ts'
+import { together } from '../../kernel/together.ts'
 import type { Database, SqlRow } from '../../ports/database.ts'
 import { type JourneyPlan, modeOf, type PlannedTravelTime, type TravelMode } from './plans.ts'
 
@@ -91,6 +92,7 @@ export interface DeskOptions {
 }
 
 export function createArrivalDesk({ database, tell }: DeskOptions): ArrivalDesk {
+  const keepDecision = decisionKeeper(database)
   const tellOf = async (
     { tenantId, nowMs }: DeskCall,
     where: { readonly appointmentId?: string; readonly journeyId?: string },
@@ -137,7 +139,7 @@ export function createArrivalDesk({ database, tell }: DeskOptions): ArrivalDesk 
       await tellOf(call, { journeyId })
       return null
     },
-    recordDecision: (call, decision) => insertDecision(database, call, decision),
+    recordDecision: ({ tenantId }, decision) => keepDecision({ ...decision, tenantId }),
     async tellTravelTime(call, journeyId, travelTime) {
       return (await tellOf(call, { journeyId }, travelTime)) ? null : 'unknown-journey'
     },
@@ -239,38 +241,50 @@ async function markJourney(
 }
 
 /** The journey shows the newest; an older one that is told late is only kept. */
-async function insertDecision(
+function decisionKeeper(
   database: Database,
-  { tenantId }: DeskCall,
-  input: DecisionInput,
-): Promise<Refusal | null> {
-  const decidedAt = new Date(input.decidedAtMs)
-  const [journey] = await database.query(
-    `WITH decided AS (
-       UPDATE journey SET
-         decision = CASE WHEN decided_at IS NULL OR decided_at <= $5 THEN $4 ELSE decision END,
-         decided_at = greatest(decided_at, $5)
-       WHERE tenant_id = $1 AND journey_id = $2 RETURNING tenant_id, journey_id
-     ), kept AS (
-       INSERT INTO journey_decision (tenant_id, journey_id, decision_id, decision, decided_at,
-         alert_id, workflow_id, detail)
-       SELECT tenant_id, journey_id, $3, $4, $5, $6, $7, $8 FROM decided
-       ON CONFLICT DO NOTHING
-     )
-     SELECT 1 AS found FROM decided`,
-    [
-      tenantId,
-      input.journeyId,
-      input.decisionId,
-      input.decision,
-      decidedAt,
-      input.alertId ?? null,
-      input.workflowId ?? null,
-      input.detail ?? null,
-    ],
-  )
-  return journey === undefined ? 'unknown-journey' : null
+): (given: DecisionInput & Pick<DeskCall, 'tenantId'>) => Promise<Refusal | null> {
+  return together(async (given) => {
+    const rows = await database.query(KEEP_DECISIONS, [
+      given.map(({ tenantId }) => tenantId),
+      given.map(({ journeyId }) => journeyId),
+      given.map(({ decisionId }) => decisionId),
+      given.map(({ decision }) => decision),
+      given.map(({ decidedAtMs }) => toIso(decidedAtMs)),
+      given.map(({ alertId = null }) => alertId),
+      given.map(({ workflowId = null }) => workflowId),
+      given.map(({ detail = null }) => detail),
+    ])
+    const known = new Set(rows.map((row) => journeyKey(String(row.tenant_id), row.journey_id)))
+    return given.map(({ tenantId, journeyId }) =>
+      known.has(journeyKey(tenantId, journeyId)) ? null : 'unknown-journey',
+    )
+  })
 }
+
+const journeyKey = (tenantId: string, journeyId: unknown): string =>
+  JSON.stringify([tenantId, journeyId])
+
+const KEEP_DECISIONS = `WITH given AS (
+    SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[],
+      $6::text[], $7::text[], $8::text[])
+      AS g (tenant_id, journey_id, decision_id, decision, decided_at, alert_id, workflow_id, detail)
+  ), newest AS (
+    SELECT DISTINCT ON (tenant_id, journey_id) tenant_id, journey_id, decision, decided_at FROM given
+    ORDER BY tenant_id, journey_id, decided_at DESC
+  ), decided AS (
+    UPDATE journey SET
+      decision = CASE WHEN journey.decided_at IS NULL OR journey.decided_at <= newest.decided_at
+        THEN newest.decision ELSE journey.decision END,
+      decided_at = greatest(journey.decided_at, newest.decided_at)
+    FROM newest WHERE journey.tenant_id = newest.tenant_id AND journey.journey_id = newest.journey_id
+    RETURNING journey.tenant_id, journey.journey_id
+  ), kept AS (
+    INSERT INTO journey_decision (tenant_id, journey_id, decision_id, decision, decided_at, alert_id, workflow_id, detail)
+    SELECT given.* FROM given JOIN decided USING (tenant_id, journey_id)
+    ON CONFLICT DO NOTHING
+  )
+  SELECT tenant_id, journey_id FROM decided`
 
 async function plansOf(
   database: Database,

@@ -123,7 +123,10 @@ export async function appointmentById(
   return row
 }
 
-/** Outcomes of the starts in `[fromMs, toMs)`, counted. */
+/**
+ * Outcomes settled in `[fromMs, toMs)`, counted: at the start, or before it where the traveller is there, joined online
+ * or has another start.
+ */
 export async function outcomesOf(
   database: Database,
   {
@@ -134,7 +137,7 @@ export async function outcomesOf(
 ): Promise<readonly SqlRow[]> {
   return database.query(
     `SELECT outcome, count(*)::int AS journeys FROM arrival_outcome
-     WHERE tenant_id = $1 AND starts_at >= $2 AND starts_at < $3 AND outcome IS NOT NULL
+     WHERE tenant_id = $1 AND starts_at >= $2 AND settled_at >= $2 AND settled_at < $3 AND outcome IS NOT NULL
      GROUP BY outcome ORDER BY outcome`,
     [tenantId, new Date(fromMs), new Date(toMs)],
   )
