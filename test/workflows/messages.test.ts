@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { retryWorkflow, stepsOf } from '../../src/api/workflow-queries.ts'
 import { until } from '../waiting.ts'
 import { REQUEST, workUnderTest } from './work-under-test.ts'
 
@@ -33,6 +34,26 @@ test('a server that is busy is tried again under the same Message-ID; one that r
     await ask('message', 'refused', { ...REQUEST, to: { email: 'b@x.org' } }),
   )
   assert.deepEqual([refused.status, refused.outcome], ['failed', 'dead'])
+})
+
+test('a message that was given up is sent when its workflow is run again, under the same Message-ID', async (t) => {
+  const { ask, database, ended, mail, messages } = await workUnderTest(t)
+  mail.refuse({ code: 550, text: 'no such user' })
+  const id = await ask('message', 'again', REQUEST)
+  assert.equal((await ended(id)).outcome, 'dead')
+  mail.refuse(null)
+  assert.equal(await retryWorkflow(database, { tenantId: 'default', id }), true)
+  const end = await ended(id)
+  assert.deepEqual([end.status, end.outcome, end.runs], ['done', 'sent', 2])
+  assert.deepEqual(
+    mail.mails.map(({ messageId }) => messageId),
+    [`<${(await messages())[0]?.id}@test.example>`],
+  )
+  const steps = await stepsOf(database, id)
+  assert.deepEqual(
+    steps.map(({ number, name, error }) => ({ number, name, error })),
+    [{ number: 0, name: 'attempt 1', error: null }],
+  )
 })
 
 test('without a mail server a message is kept and can be read', async (t) => {
