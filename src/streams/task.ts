@@ -587,10 +587,7 @@ export class Task<E extends StreamEvent, S> {
       this.#counts.future++
       return FUTURE
     }
-    const { key, tenantId } = slot
-    const { offset, receivedAtMs } = record
-    const windowed = { key, tenantId, event, eventTimeMs, receivedAtMs, offset }
-    this.#counts.unwindowed += this.#windows.add(windowed)
+    this.#counts.unwindowed += this.#windows.add(entry, slot)
     if (!late) return null
     this.#counts.late++
     return LATE

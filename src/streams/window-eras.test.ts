@@ -30,14 +30,10 @@ class Bench {
     const recordedAtMs = T0 + atS * SECOND_MS
     const receivedAtMs = T0 + arrivalS * SECOND_MS
     this.eras.passTimeAtEvent(receivedAtMs)
-    this.eras.add({
-      key,
-      tenantId: 'default',
-      event: { recordedAtMs, eventId: null },
-      eventTimeMs: recordedAtMs,
-      receivedAtMs,
-      offset: this.#offset++,
-    })
+    const event = { recordedAtMs, eventId: null }
+    const offset = this.#offset++
+    const from = { event, eventTimeMs: recordedAtMs, receivedAtMs, offset }
+    this.eras.add(from, { key, tenantId: 'default' })
     return this
   }
 

@@ -48,8 +48,6 @@ export interface ErasState {
 
 /** An event as windows take it. */
 export interface WindowedEvent<E> {
-  readonly key: string
-  readonly tenantId: string
   readonly event: E
   readonly eventTimeMs: EpochMs
   readonly receivedAtMs: EpochMs
@@ -103,7 +101,10 @@ export class WindowEras<E extends StreamEvent> {
   }
 
   /** Returns how many windows did not take the event. Windows that it makes final are in the next `take`. */
-  add(from: WindowedEvent<E>): number {
+  add(
+    from: WindowedEvent<E>,
+    { key, tenantId }: { readonly key: string; readonly tenantId: string },
+  ): number {
     // A clock that runs ahead, though not so far that it is disbelieved, makes nobody else late.
     const reachedMs = Math.min(from.eventTimeMs, from.receivedAtMs)
     this.#newestMs = Math.max(this.#newestMs, reachedMs)
@@ -113,8 +114,8 @@ export class WindowEras<E extends StreamEvent> {
     era.lastOffset = from.offset
     era.eventMs = Math.max(era.eventMs, reachedMs)
     let refused = 0
-    for (const window of this.#windowsOf(era, from.tenantId)) {
-      if (!window.add(from.key, from.event, from.eventTimeMs)) refused++
+    for (const window of this.#windowsOf(era, tenantId)) {
+      if (!window.add(key, from.event, from.eventTimeMs)) refused++
     }
     this.#advance(era, reachedMs)
     return refused
