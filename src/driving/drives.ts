@@ -74,26 +74,23 @@ export interface Movement {
   readonly stepMs: DurationMs
   readonly wayKm: number
   readonly speedKmh: number
-  readonly from: Place
-  readonly to: Place
   readonly moves: boolean
+  /** The reading before it, and itself. */
+  readonly last: Place
+  readonly now: Place
 }
 
-/** The drive after a reading, or null where none is going on; one that it ends is given to `ended`. */
-export function driveAfter(
-  known: Drive | null,
-  movement: Movement,
-  ended: (drive: Drive) => void,
-): Drive | null {
-  const drive = known !== null && isOver(known, movement) ? end(known, ended) : known
-  if (drive === null) return movement.moves ? newDrive(movement) : null
-  drive.distanceKm += movement.wayKm
-  if (!movement.moves) return drive
-  drive.endsAtMs = movement.atMs
-  drive.endLat = movement.to.lat ?? drive.endLat
-  drive.endLon = movement.to.lon ?? drive.endLon
-  if (movement.speedKmh > drive.maxSpeedKmh) drive.maxSpeedKmh = movement.speedKmh
-  return drive
+/** The drive after a reading, or null where none is going on; `known` goes on, and is changed in place. */
+export function driveAfter(known: Drive | null, movement: Movement): Drive | null {
+  if (known === null) return movement.moves ? newDrive(movement) : null
+  known.distanceKm += movement.wayKm
+  if (!movement.moves) return known
+  const { now, speedKmh } = movement
+  known.endsAtMs = movement.atMs
+  known.endLat = now.lat ?? known.endLat
+  known.endLon = now.lon ?? known.endLon
+  if (speedKmh > known.maxSpeedKmh) known.maxSpeedKmh = speedKmh
+  return known
 }
 
 /** Long enough to be told. */
@@ -101,29 +98,25 @@ export function leadsSomewhere({ startsAtMs, endsAtMs, distanceKm }: Drive): boo
   return endsAtMs - startsAtMs >= LEAST_DRIVE_MS && distanceKm >= LEAST_DRIVE_KM
 }
 
-function isOver(drive: Drive, { atMs, stepMs, moves }: Movement): boolean {
+/** It stood or was silent too long for this reading to be of the same drive. */
+export function isOver(drive: Drive, { atMs, stepMs, moves }: Movement): boolean {
   return stepMs >= DRIVE_GAP_MS || (!moves && atMs - drive.endsAtMs >= STOP_MS)
 }
 
-function end(drive: Drive, ended: (drive: Drive) => void): null {
-  drive.underWay = false
-  if (leadsSomewhere(drive)) ended(drive)
-  return null
-}
-
 /** It began at the reading before, unless that is long ago. */
-function newDrive({ entityType, entityId, ...movement }: Movement): Drive {
-  const { atMs, stepMs, wayKm, speedKmh, from, to } = movement
+function newDrive(movement: Movement): Drive {
+  const { entityType, entityId, atMs, stepMs, wayKm, speedKmh, last, now } = movement
   const fromBefore = stepMs < STOP_MS
+  const from = fromBefore ? last : now
   return {
     entityType,
     entityId,
     startsAtMs: fromBefore ? atMs - stepMs : atMs,
-    startLat: fromBefore ? from.lat : to.lat,
-    startLon: fromBefore ? from.lon : to.lon,
+    startLat: from.lat,
+    startLon: from.lon,
     endsAtMs: atMs,
-    endLat: to.lat,
-    endLon: to.lon,
+    endLat: now.lat,
+    endLon: now.lon,
     distanceKm: fromBefore ? wayKm : 0,
     maxSpeedKmh: speedKmh,
     underWay: true,

@@ -172,12 +172,12 @@ test('a stop of five minutes ends a drive, one at the lights does not', () => {
     ...every30S(20, 23, 0),
     ...every30S(23, 30, 60),
   ]
-  // Under way it is told once a minute.
-  deepEqual(drivesOf(morning), [[9.5, 29, 16.3, true]])
+  // Under way it is told every five minutes.
+  deepEqual(drivesOf(morning), [[9.5, 25, 12.3, true]])
   deepEqual(drivesOf([...morning, ...every30S(30, 36, 0)]), [[9.5, 29.5, 17, false]])
   deepEqual(drivesOf([...morning, ...every30S(30, 40, 0), ...every30S(40, 50, 30)]), [
     [9.5, 29.5, 17, false],
-    [39.5, 49, 4.6, true],
+    [39.5, 45, 2.6, true],
   ])
 })
 

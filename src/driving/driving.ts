@@ -5,7 +5,15 @@
 import { distanceM } from '../kernel/geo.ts'
 import { type DurationMs, type EpochMs, HOUR_MS, MINUTE_MS, SECOND_MS } from '../kernel/time.ts'
 import type { KeyContext, PutRow } from '../streams/pipeline.ts'
-import { type Drive, driveAfter, drives, leadsSomewhere } from './drives.ts'
+import {
+  type Drive,
+  type Movement as DriveMovement,
+  driveAfter,
+  drives,
+  isOver,
+  leadsSomewhere,
+  STOP_MS,
+} from './drives.ts'
 import { FLEET_TABLE, fleetRowOf } from './fleet-table.ts'
 import {
   copyFuelBalance,
@@ -18,6 +26,8 @@ import { type DrivingPeriod, drivingPeriods } from './period.ts'
 export const PERIOD_MS: DurationMs = 10 * MINUTE_MS
 /** Reports are behind by so much at most while a vehicle sends, and by as much of what it sent before it fell silent. */
 const PUT_EVERY_MS: DurationMs = MINUTE_MS
+/** A drive under way is told as often as its end: a stop is known to be one after so long. */
+const PUT_DRIVE_EVERY_MS: DurationMs = STOP_MS
 /** From here on a vehicle moves. */
 export const MOVING_KMH = 3
 /** Harsh are changes of speed and direction beyond these, between fixes at most so far apart. */
@@ -88,30 +98,51 @@ export interface DrivingStep {
   readonly model?: string | null
 }
 
+interface Movement extends DriveMovement {
+  readonly last: DrivingSample
+  readonly now: DrivingSample
+}
+type FilledAnew<T> = { -readonly [K in keyof T]: T[K] }
+
+const NOWHERE: DrivingSample = {
+  ...{ speedKmh: null, lat: null, lon: null, headingDeg: null, odometerKm: null },
+}
+/** Filled anew for every reading, and looked at during it only: most events of a fleet come through here. */
+const movement: FilledAnew<Movement> = {
+  ...{ entityType: '', entityId: '', last: NOWHERE, now: NOWHERE, moves: false },
+  ...{ atMs: Number.NaN, stepMs: Number.NaN, wayKm: Number.NaN, speedKmh: Number.NaN },
+}
+
 type DrivingContext = Pick<KeyContext, 'key' | 'eventTimeMs' | 'put' | 'reference'>
 
-/** Takes a reading in; what is over by it is put, and what goes on once a minute. */
+/** Takes a reading in; what is over by it is put, and now and then what goes on. */
 export function drive(state: DrivingState, step: DrivingStep, context: DrivingContext): void {
-  const { entityType, last, now } = step
+  const { last, now } = step
   const atMs = context.eventTimeMs
   const before = state.period
-  const goesOn =
-    before !== null && atMs >= before.startsAtMs && atMs < before.startsAtMs + PERIOD_MS
-  const period = goesOn ? before : newPeriod(state, step, context)
-  if (!goesOn) {
+  const period = isWithin(before, atMs) ? before : newPeriod(state, step, context)
+  if (period !== before) {
     if (before !== null) context.put(drivingPeriods, before)
     state.period = period
   }
   if (last !== null && before !== null) {
-    const way = { last, now, stepMs: atMs - before.lastAtMs }
-    const km = addStep(period, way)
-    state.drive = driveOf(state, { entityType, way, km }, context)
+    movement.last = last
+    movement.now = now
+    movement.entityType = step.entityType
+    movement.entityId = context.key
+    movement.atMs = atMs
+    movement.stepMs = atMs - before.lastAtMs
+    addMovement(period, movement)
+    moveOn(state, context)
   }
   addSample(period, now, atMs)
   addFuel(period, state, now, atMs)
   if (atMs - state.putAtMs < PUT_EVERY_MS) return
+  context.put(drivingPeriods, period)
+  const { drive: underWay, putAtMs } = state
   state.putAtMs = atMs
-  putOpen(state, (table, row) => context.put(table, row))
+  if (underWay === null || !isDue(underWay, { putAtMs, atMs })) return
+  if (leadsSomewhere(underWay)) context.put(drives, underWay)
 }
 
 /** The period and the drive that go on. */
@@ -120,19 +151,27 @@ export function putOpen({ period, drive }: Readonly<DrivingState>, put: PutRow):
   if (drive !== null && leadsSomewhere(drive)) put(drives, drive)
 }
 
-function driveOf(
-  { drive: known }: DrivingState,
-  { entityType, way, km }: { readonly entityType: string; readonly way: Way; readonly km: number },
-  context: Pick<KeyContext, 'key' | 'eventTimeMs' | 'put'>,
-): Drive | null {
-  const { last, now, stepMs } = way
-  const speedKmh = now.speedKmh ?? (stepMs > 0 ? (km * HOUR_MS) / stepMs : 0)
-  const moves = speedKmh >= MOVING_KMH
-  if (known === null && !moves) return null
-  const movement = { entityId: context.key, atMs: context.eventTimeMs, stepMs, wayKm: km, speedKmh }
-  return driveAfter(known, { entityType, ...movement, from: last, to: now, moves }, (ended) =>
-    context.put(drives, ended),
-  )
+/** Since something was put last, another such span of the drive is over. */
+function isDue(
+  { startsAtMs }: Drive,
+  { putAtMs, atMs }: { readonly putAtMs: EpochMs; readonly atMs: EpochMs },
+): boolean {
+  const spans = Math.floor((atMs - startsAtMs) / PUT_DRIVE_EVERY_MS)
+  return spans > Math.floor((putAtMs - startsAtMs) / PUT_DRIVE_EVERY_MS)
+}
+
+function isWithin(period: DrivingPeriod | null, atMs: EpochMs): period is DrivingPeriod {
+  return period !== null && atMs >= period.startsAtMs && atMs < period.startsAtMs + PERIOD_MS
+}
+
+function moveOn(state: DrivingState, context: Pick<KeyContext, 'put'>): void {
+  const { drive: known } = state
+  const ended = known !== null && isOver(known, movement)
+  if (ended) {
+    known.underWay = false
+    if (leadsSomewhere(known)) context.put(drives, known)
+  }
+  state.drive = driveAfter(ended ? null : known, movement)
 }
 
 /** What was known last goes on: a vehicle that sends its load now and then has one all the time. */
@@ -207,21 +246,18 @@ function addSample(period: DrivingPeriod, sample: DrivingSample, atMs: EpochMs):
   if (period.maxSpeedKmh === null || speedKmh > period.maxSpeedKmh) period.maxSpeedKmh = speedKmh
 }
 
-interface Way {
-  readonly last: DrivingSample
-  readonly now: DrivingSample
-  readonly stepMs: DurationMs
-}
-
-/** Gives the way, in km. */
-function addStep(period: DrivingPeriod, way: Way): number {
+/** Takes the way to `now` into the period, and says in the movement how far it led and how fast. */
+function addMovement(period: DrivingPeriod, way: FilledAnew<Movement>): void {
   const { now, stepMs } = way
-  if (stepMs <= 0) return 0
-  const km = wayKm(way)
+  const km = stepMs > 0 ? wayKm(way) : 0
+  way.wayKm = km
+  way.speedKmh = now.speedKmh ?? (stepMs > 0 ? (km * HOUR_MS) / stepMs : 0)
+  way.moves = way.speedKmh >= MOVING_KMH
+  if (stepMs <= 0) return
   period.distanceKm += km
   const { speedKmh, fuelLph, rpm, postedLimitKmh } = now
-  if (stepMs > GAP_MS || speedKmh === null) return km
-  if (speedKmh >= MOVING_KMH) period.movingMs += stepMs
+  if (stepMs > GAP_MS || speedKmh === null) return
+  if (way.moves) period.movingMs += stepMs
   else if (rpm != null && rpm > 0) period.idleMs += stepMs
   if (speedKmh > (postedLimitKmh ?? SPEEDING_KMH) + SPEEDING_TOLERANCE_KMH) {
     period.speedingMs += stepMs
@@ -230,11 +266,10 @@ function addStep(period: DrivingPeriod, way: Way): number {
     period.consumedLitres = (period.consumedLitres ?? 0) + (fuelLph * stepMs) / HOUR_MS
   }
   if (stepMs <= HARSH_FIXES_MS) addManoeuvre(period, way)
-  return km
 }
 
 /** By the odometer, else from fix to fix, else by the speed. */
-function wayKm({ last, now, stepMs }: Way): number {
+function wayKm({ last, now, stepMs }: Movement): number {
   const mostKm = (FASTEST_KMH * stepMs) / HOUR_MS
   if (last.odometerKm !== null && now.odometerKm !== null) {
     const km = now.odometerKm - last.odometerKm
@@ -250,7 +285,7 @@ function wayKm({ last, now, stepMs }: Way): number {
   return (((last.speedKmh + now.speedKmh) / 2) * stepMs) / HOUR_MS
 }
 
-function addManoeuvre(period: DrivingPeriod, { last, now, stepMs }: Way): void {
+function addManoeuvre(period: DrivingPeriod, { last, now, stepMs }: Movement): void {
   if (last.speedKmh === null || now.speedKmh === null) return
   const seconds = stepMs / SECOND_MS
   const change = (now.speedKmh - last.speedKmh) / KMH_PER_MS / seconds
