@@ -304,7 +304,8 @@ function viewOf(buffer: Buffer): DataView {
   return new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
 }
 
-function misfit(value: number): PlatformError {
+/** A number that an `int4` cannot hold. */
+export function misfit(value: number): PlatformError {
   return new PlatformError(
     'invariant-broken',
     `${value} does not fit into a column of type int4.`,

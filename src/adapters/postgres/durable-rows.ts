@@ -2,12 +2,14 @@
 // rows, in the order of the log, so the last one wins; written twice, the second changes nothing.
 
 import type pg from 'pg'
-import type { ArchiveColumn } from '../../ports/archive.ts'
 import type { RowChange, RowLayout } from '../../ports/row-table.ts'
-import { storable, storableInstant, storableJson } from './stored-text.ts'
+import { arrayParameter, arrayTypeOf } from './array-parameter.ts'
+import { storable, storableJson } from './stored-text.ts'
 
 /** One statement takes no more rows. */
 const STATEMENT_ROWS = 5_000
+/** How JSON writes what PostgreSQL cannot store, among others. */
+const ESCAPE = '\\u'
 
 export async function writeRows(
   client: pg.PoolClient,
@@ -36,12 +38,18 @@ function byTable(rows: readonly RowChange[]): readonly TableChanges[] {
       known = { table: row.table, newest: new Map() }
       tables.set(row.table.name, known)
     }
-    known.newest.set(storableJson([row.tenantId, JSON.parse(row.key)]), row)
+    known.newest.set(storedName(row), row)
   }
   return [...tables.values()].map(({ table, newest }) => ({
     table,
     changes: [...newest.values()],
   }))
+}
+
+/** A key without escapes is stored as it is. */
+function storedName({ tenantId, key }: RowChange): string {
+  const stored = key.includes(ESCAPE) ? storableJson(JSON.parse(key)) : key
+  return `${stored} ${storable(tenantId)}`
 }
 
 async function upsert(
@@ -52,7 +60,7 @@ async function upsert(
 ): Promise<void> {
   const { name, columns, keyColumns, newestBy } = table
   const names = columns.map((column) => column.name)
-  const sources = columns.map((_, index) => `$${index + 4}::text[]`)
+  const sources = columns.map(({ type }, index) => `$${index + 4}::${arrayTypeOf(type)}`)
   const values = columns.map(({ name: column, type }) => `${column}::${type}`)
   const replaced = columns
     .slice(keyColumns)
@@ -64,8 +72,8 @@ async function upsert(
   const guard = newestBy === undefined ? '' : `WHERE ${name}.${newestBy} <= excluded.${newestBy}`
   await client.query(
     `INSERT INTO ${name} (tenant_id, log_partition, log_offset, ${names.join(', ')})
-     SELECT tenant_id, $1, log_offset::bigint, ${values.join(', ')}
-     FROM unnest($2::text[], $3::text[], ${sources.join(', ')})
+     SELECT tenant_id, $1, log_offset, ${values.join(', ')}
+     FROM unnest($2::text[], $3::int8[], ${sources.join(', ')})
        AS source (tenant_id, log_offset, ${names.join(', ')})
      ON CONFLICT (tenant_id, ${names.slice(0, keyColumns).join(', ')}) DO UPDATE
        SET log_partition = excluded.log_partition, log_offset = excluded.log_offset,
@@ -73,10 +81,19 @@ async function upsert(
        ${guard}`,
     [
       partition,
-      rows.map(({ tenantId }) => storable(tenantId)),
-      rows.map(({ offset }) => offset),
+      arrayParameter(
+        'text',
+        rows.map(({ tenantId }) => tenantId),
+      ),
+      arrayParameter(
+        'int8',
+        rows.map(({ offset }) => offset),
+      ),
       ...columns.map(({ type }, index) =>
-        rows.map(({ values: row }) => columnText(type, row?.[index])),
+        arrayParameter(
+          type,
+          rows.map(({ values: row }) => row?.[index]),
+        ),
       ),
     ],
   )
@@ -89,26 +106,26 @@ async function remove(
 ): Promise<void> {
   const { name, columns, keyColumns } = table
   const keys = columns.slice(0, keyColumns)
+  const sources = keys.map(({ type }, index) => `$${index + 2}::${arrayTypeOf(type)}`)
   const same = keys.map(({ name: column, type }) => `${name}.${column} = source.${column}::${type}`)
+  const lists = rows.map(({ key }): readonly unknown[] => JSON.parse(key))
   await client.query(
-    `DELETE FROM ${name} USING unnest($1::text[], ${keys.map((_, index) => `$${index + 2}::text[]`).join(', ')})
+    `DELETE FROM ${name} USING unnest($1::text[], ${sources.join(', ')})
        AS source (tenant_id, ${keys.map((column) => column.name).join(', ')})
      WHERE ${name}.tenant_id = source.tenant_id AND ${same.join(' AND ')}`,
     [
-      rows.map(({ tenantId }) => storable(tenantId)),
+      arrayParameter(
+        'text',
+        rows.map(({ tenantId }) => tenantId),
+      ),
       ...keys.map(({ type }, index) =>
-        rows.map(({ key }) => columnText(type, (JSON.parse(key) as unknown[])[index])),
+        arrayParameter(
+          type,
+          lists.map((list) => list[index]),
+        ),
       ),
     ],
   )
-}
-
-/** As the server reads a value of the column's type. */
-function columnText(type: ArchiveColumn['type'], value: unknown): string | null {
-  if (value === null || value === undefined) return null
-  if (type === 'timestamptz') return storableInstant(Number(value))
-  if (type === 'jsonb') return storableJson(value)
-  return storable(String(value))
 }
 
 function* slices(rows: readonly RowChange[]): Iterable<readonly RowChange[]> {

@@ -43,7 +43,12 @@ export function keyOfStored(stored: string): string {
   return stored.startsWith(ESCAPED) ? (JSON.parse(stored.slice(1)) as string) : stored
 }
 
-/** ISO 8601, held within the years that a timestamp can be written for. */
+/** Held within the years that a timestamp can be written for. */
+export function storableMs(atMs: EpochMs): EpochMs {
+  return Math.min(Math.max(Math.trunc(atMs), FIRST_INSTANT_MS), LAST_INSTANT_MS)
+}
+
+/** The same in ISO 8601. */
 export function storableInstant(atMs: EpochMs): string {
-  return toIso(Math.min(Math.max(atMs, FIRST_INSTANT_MS), LAST_INSTANT_MS))
+  return toIso(storableMs(atMs))
 }
