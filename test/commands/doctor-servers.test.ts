@@ -2,12 +2,15 @@
 
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Admin } from '@platformatic/kafka'
 import pg from 'pg'
+import { startMailServer } from '../mail-server.ts'
 import { runCommand, temporaryDataDir } from '../program.ts'
 import { requireOrSkip } from '../requirements.ts'
 import { dynamoDbMissing, startDynamoDb } from '../servers/dynamodb.ts'
 import { postgresMissing, startPostgres } from '../servers/postgres.ts'
 import { redisMissing, startRedis } from '../servers/redis.ts'
+import { kafkaOrSkip, sharedKafka } from '../servers/shared-kafka.ts'
 
 interface Finding {
   readonly part: string
@@ -83,6 +86,65 @@ test('a PostgreSQL that may lose what it committed is pointed out', async (t) =>
   assert.match(
     found.find(({ part, state }) => part === 'database' && state === 'warning')?.message ?? '',
     /synchronous_commit is off: what is committed may be lost in a crash. Set it on./,
+  )
+})
+
+test('a Kafka is tried: topics that are too small or may lose events, and addresses where there is none', {
+  timeout: 90_000,
+}, async (t) => {
+  if (!kafkaOrSkip(t)) return
+  const { addresses, settings } = await sharedKafka()
+  const dataDir = temporaryDataDir(t)
+  const topic = `doctor-${process.pid}`
+  const admin = new Admin({ clientId: 'doctor-test', bootstrapBrokers: [...addresses] })
+  t.after(() => admin.close())
+  await admin.createTopics({
+    topics: [topic],
+    partitions: 2,
+    replicas: 1,
+    configs: [
+      { name: 'cleanup.policy', value: 'compact' },
+      { name: 'retention.ms', value: '3600000' },
+    ],
+  })
+  const kafkaSaid = async (environment: NodeJS.ProcessEnv): Promise<string> => {
+    const { found } = await findings(dataDir, environment)
+    return found
+      .filter(({ part }) => part === 'kafka')
+      .map(({ state, message }) => `${state}: ${message}`)
+      .join('\n')
+  }
+  const named = { ...settings, OUTRIDER_TOPIC_NAMES: `truck-readings=${topic}` }
+  const said = await kafkaSaid(named)
+  assert.match(said, /^warning: 1 broker, \d+ of \d+ topics/)
+  const says = (text: string): void => assert.ok(said.includes(text), said)
+  says(`failed: Topic ${topic} has 2 partitions, fewer than OUTRIDER_PARTITIONS (8). Set that`)
+  says(`warning: Topic ${topic}: cleanup.policy compact: `)
+  says(`warning: Topic ${topic}: retention.ms under a day: `)
+  assert.match(
+    await kafkaSaid({ OUTRIDER_KAFKA_BROKERS: '127.0.0.1:1' }),
+    /^failed: .*Kafka at 127\.0\.0\.1:1 does not answer \(.*ECONNREFUSED.*\)\. Check OUTRIDER_KAFKA_BROKERS/,
+  )
+  const locked = await kafkaSaid({
+    ...settings,
+    OUTRIDER_KAFKA_USERNAME: 'ann',
+    OUTRIDER_KAFKA_PASSWORD: 'hunter2',
+  })
+  assert.match(locked, /^failed: .* does not let us in as "ann" by SCRAM-SHA-512\. Check/)
+  assert.doesNotMatch(locked, /hunter2/)
+})
+
+test('a mail server is asked whether it lets us in', async (t) => {
+  const { url } = await startMailServer(t)
+  const mailSaid = async (smtpUrl: string): Promise<string> => {
+    const { found } = await findings(temporaryDataDir(t), { OUTRIDER_SMTP_URL: smtpUrl })
+    const mail = found.find(({ part }) => part === 'mail')
+    return `${mail?.state}: ${mail?.message}`
+  }
+  assert.match(await mailSaid(url), /^ok: \S+ answers and lets us in$/)
+  assert.match(
+    await mailSaid('smtp://127.0.0.1:1'),
+    /^failed: 127\.0\.0\.1:1 does not answer as a mail server does \(.*ECONNREFUSED.*\)\. Start it/,
   )
 })
 

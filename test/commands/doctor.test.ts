@@ -184,17 +184,18 @@ test('a database of your own is tried, and the password is never said', async (t
     socket.on('error', () => undefined)
     socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')
   })
-  const hint = /Check address, user and password in OUTRIDER_DATABASE_URL/
-  const wrong: readonly Partial<typeof address>[] = [
-    { password: 'hunter2' },
-    { database: 'nowhere' },
-    { host: '127.0.0.1', port: 1, password: 'hunter2' },
-    { host: '127.0.0.1', port: await listening(t, foreign), password: 'hunter2' },
-    { host: 'no-such-host.invalid', password: 'hunter2' },
+  const away =
+    /^PostgreSQL at \S+ does not answer \(.+\)\. Start it, or check OUTRIDER_DATABASE_URL\.$/
+  const wrong: readonly (readonly [change: Partial<typeof address>, said: RegExp])[] = [
+    [{ password: 'hunter2' }, /^PostgreSQL at \S+ refuses the user ".+" \(.+\)\. Check user and/],
+    [{ database: 'nowhere' }, /^PostgreSQL at \S+ has no database "nowhere"\. Make it/],
+    [{ host: '127.0.0.1', port: 1, password: 'hunter2' }, away],
+    [{ host: '127.0.0.1', port: await listening(t, foreign), password: 'hunter2' }, away],
+    [{ host: 'no-such-host.invalid', password: 'hunter2' }, away],
   ]
-  for (const change of wrong) {
+  for (const [change, said] of wrong) {
     const found = await examine(dataDir, at(change))
-    failing(found, 'database', hint)
+    failing(found, 'database', said)
     assert.doesNotMatch(found.said, /hunter2/)
   }
 

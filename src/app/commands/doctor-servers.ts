@@ -1,15 +1,14 @@
 // What `doctor` asks of servers outside: there, new enough, the right credentials, no setting that loses data,
 // a clock like ours. Each finding says how to mend it.
 
-import type { KafkaFacts } from '../../adapters/kafka/kafka-inspection.ts'
 import { connectDatabase } from '../../adapters/postgres/database.ts'
+import { sqlState } from '../../adapters/postgres/failures.ts'
+import { inspectMailServer } from '../../adapters/smtp/mail-inspection.ts'
 import type { RedisFacts } from '../../adapters/views/redis-inspection.ts'
 import { type DurationMs, SECOND_MS } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { SqlRow } from '../../ports/database.ts'
 import { problemText } from '../command-line.ts'
-import type { Settings } from '../settings.ts'
-import { neededTopics, topicName } from '../topics.ts'
 
 export interface Finding {
   readonly part: string
@@ -21,42 +20,6 @@ const MINIMUM_POSTGRES = 15
 const MINIMUM_REDIS = [6, 2] as const
 /** Beyond it events of other machines look late or early. */
 const MAX_CLOCK_SKEW_MS: DurationMs = SECOND_MS
-
-/** Fewer brokers can't keep what they acknowledged when one is lost for good. */
-const SAFE_BROKERS = 3
-
-export async function checkKafka(settings: Settings, clock: Clock): Promise<readonly Finding[]> {
-  if (settings.kafka === null) return []
-  try {
-    const { inspectKafka } = await import('../../adapters/kafka/kafka-inspection.ts')
-    return kafkaFindings(settings, await inspectKafka(settings.kafka.address, clock))
-  } catch (error) {
-    return [{ part: 'kafka', state: 'failed', message: problemText(error) }]
-  }
-}
-
-function kafkaFindings(settings: Settings, { brokers, topics }: KafkaFacts): readonly Finding[] {
-  const counts = new Map(topics.map(({ topic, partitions }) => [topic, partitions]))
-  const names = neededTopics.map((topic) => topicName(settings, topic))
-  const missing = names.filter((name) => !counts.has(name))
-  const small = names.filter((name) => (counts.get(name) ?? Infinity) < settings.partitions)
-  const found = `${brokers} ${brokers === 1 ? 'broker' : 'brokers'}, ${names.length - missing.length} of ${names.length} topics`
-  const create = missing.length === 0 ? '' : `; the start creates ${missing.join(', ')}`
-  return [
-    brokers < SAFE_BROKERS
-      ? {
-          part: 'kafka',
-          state: 'warning',
-          message: `${found}${create}. With fewer than ${SAFE_BROKERS} brokers the loss of one can lose what was acknowledged.`,
-        }
-      : { part: 'kafka', state: 'ok', message: `${found}${create}` },
-    ...small.map((name) => ({
-      part: 'kafka',
-      state: 'failed' as const,
-      message: `Topic ${name} has ${counts.get(name)} partitions, fewer than OUTRIDER_PARTITIONS (${settings.partitions}). Set that to the number it has.`,
-    })),
-  ]
-}
 
 export async function checkPostgres(
   connectionString: string,
@@ -78,11 +41,31 @@ export async function checkPostgres(
       ? []
       : postgresFindings(part, row, Number(row.now_ms) - (beforeMs + clock.nowMs()) / 2)
   } catch (error) {
-    const message = `${problemText(error)}\n  Check address, user and password in OUTRIDER_DATABASE_URL.`
+    const message = databaseProblem(connectionString, error)
     return [{ part, state: 'failed', message }]
   } finally {
     await database.close()
   }
+}
+
+/** Where it is, what it said and what to do; never the password. */
+function databaseProblem(connectionString: string, error: unknown): string {
+  const { host, pathname, searchParams, username } = new URL(connectionString)
+  // A socket's folder has no room before the path.
+  const place = `PostgreSQL at ${searchParams.get('host') ?? host}`
+  const cause = error instanceof Error && error.cause !== undefined ? error.cause : error
+  const reason = cause instanceof Error ? cause.message : String(cause)
+  const state = sqlState(cause)
+  if (state.startsWith('28')) {
+    return `${place} refuses the user "${decodeURIComponent(username)}" (${reason}). Check user and password in OUTRIDER_DATABASE_URL.`
+  }
+  if (state === '3D000') {
+    const database = decodeURIComponent(pathname.slice(1))
+    return `${place} has no database "${database}". Make it (createdb), or name another in OUTRIDER_DATABASE_URL.`
+  }
+  // Codes of the system, such as ECONNREFUSED, begin with a letter.
+  if (/^\d/.test(state)) return `${place} refuses to be asked: ${reason}.`
+  return `${place} does not answer (${reason}). Start it, or check OUTRIDER_DATABASE_URL.`
 }
 
 function postgresFindings(part: string, row: SqlRow, skewMs: DurationMs): readonly Finding[] {
@@ -144,6 +127,32 @@ function redisFindings(part: string, facts: RedisFacts, skewMs: DurationMs): rea
     findings.push({ part, state: 'warning', message })
   }
   return [...findings, ...skewFinding(part, skewMs)]
+}
+
+export async function checkMail(url: string): Promise<readonly Finding[]> {
+  const part = 'mail'
+  const { host } = new URL(url)
+  const found = await inspectMailServer(url)
+  switch (found.state) {
+    case 'ok':
+      return [{ part, state: 'ok', message: `${host} answers and lets us in` }]
+    case 'refuses-credentials':
+      return [
+        {
+          part,
+          state: 'failed',
+          message: `${host} refuses the credentials (${found.reason}). Check user and password in OUTRIDER_SMTP_URL.`,
+        },
+      ]
+    case 'away':
+      return [
+        {
+          part,
+          state: 'failed',
+          message: `${host} does not answer as a mail server does (${found.reason}). Start it, or check OUTRIDER_SMTP_URL.`,
+        },
+      ]
+  }
 }
 
 export function skewFinding(part: string, skewMs: DurationMs): readonly Finding[] {

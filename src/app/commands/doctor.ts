@@ -24,7 +24,8 @@ import type { Settings } from '../settings.ts'
 import { checkReference } from '../topics.ts'
 import { checkDocuments } from './doctor-documents.ts'
 import { checkDynamoDb, mendDynamoDb } from './doctor-dynamodb.ts'
-import { checkKafka, checkPostgres, checkRedis, type Finding } from './doctor-servers.ts'
+import { checkKafka } from './doctor-kafka.ts'
+import { checkMail, checkPostgres, checkRedis, type Finding } from './doctor-servers.ts'
 
 const MINIMUM_NODE = 24
 /** Below it the log soon refuses events. */
@@ -80,6 +81,7 @@ async function examine({ dataDir, fix }: DoctorFlags): Promise<readonly Finding[
     const address = dynamoDbAddress(settings)
     findings.push(...(await (fix === true ? mendDynamoDb(address) : checkDynamoDb(address))))
   }
+  if (settings.smtpUrl !== null) findings.push(...(await checkMail(settings.smtpUrl)))
   findings.push(...roleFindings(settings))
   if (settings.databaseUrl !== null)
     findings.push(...(await checkPostgres(settings.databaseUrl, clock)))
