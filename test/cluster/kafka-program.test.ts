@@ -250,7 +250,10 @@ describe('the program on Kafka', { skip: missing ?? false }, () => {
 
   /** Records that nobody processed, deleted as retention would. */
   async function cutPartition(): Promise<{ startOffset: number; other: string }> {
-    await foreign(Array.from({ length: 10 }, () => reading('C-1', 5)))
+    // What it asked for before it was stopped may bring it the first records, but nothing brings it those after.
+    for (let round = 0; round < 2; round++) {
+      await foreign(Array.from({ length: 10 }, () => reading('C-1', 5)))
+    }
     const startOffset = await deleteTo(cluster, kafka, TOPIC, 0)
     const names = Array.from({ length: 100 }, (_, index) => `O-${index}`)
     const other = names.find((name) => partitionOf(name, 8) !== 0) ?? ''
