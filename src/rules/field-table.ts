@@ -1,6 +1,7 @@
 // The fields that conditions of a topic may name, each with a slot of its own. An event is read into the
 // slots once; conditions of all rules then look at plain numbers and texts, whatever the shape of the event.
 
+import { type FieldReader, type FieldSlot, fieldReader } from '../kernel/field-reader.ts'
 import type { FieldValue } from '../ports/alert.ts'
 
 /** What a condition may look at. An absent field is null. */
@@ -27,11 +28,16 @@ export interface RuleInput {
   readonly reference?: object | null
 }
 
-interface Slot {
+interface Slot extends FieldSlot {
   readonly root: Root
-  readonly name: string
   readonly kind: FieldKind
-  readonly index: number
+}
+
+/** The fields of one root that are read, and what reads them. */
+interface Reading {
+  readonly root: Root
+  readonly slots: readonly Slot[]
+  readonly read: FieldReader
 }
 
 const NOTHING: object = {}
@@ -42,8 +48,7 @@ export class FieldTable {
   readonly numbers: Float64Array
   readonly texts: (string | null)[]
   readonly #slots = new Map<string, Slot>()
-  readonly #used = new Map<Root, Slot[]>()
-  #reads: readonly { readonly root: Root; readonly slots: readonly Slot[] }[] = []
+  readonly #readings: Reading[] = []
 
   constructor(vocabulary: RuleVocabulary) {
     this.vocabulary = vocabulary
@@ -61,26 +66,23 @@ export class FieldTable {
   use(root: Root, name: string): Slot | undefined {
     const slot = this.#slots.get(`${root}.${name}`)
     if (slot === undefined) return undefined
-    const used = this.#used.get(root) ?? []
-    if (used.includes(slot)) return slot
-    this.#used.set(root, [...used, slot])
-    this.#reads = [...this.#used].map(([from, slots]) => ({ root: from, slots }))
+    const at = this.#readings.findIndex((reading) => reading.root === root)
+    const slots = this.#readings[at]?.slots ?? []
+    if (slots.includes(slot)) return slot
+    const more = [...slots, slot]
+    const reading = { root, slots: more, read: fieldReader(more) }
+    this.#readings.splice(at === -1 ? this.#readings.length : at, 1, reading)
     return slot
   }
 
   /** Fields that are read, such as `event.speedKmh`. */
   get used(): readonly string[] {
-    return [...this.#used].flatMap(([root, slots]) => slots.map(({ name }) => `${root}.${name}`))
+    return this.#readings.flatMap(({ root, slots }) => slots.map(({ name }) => `${root}.${name}`))
   }
 
   read(input: RuleInput): void {
-    for (const { root, slots } of this.#reads) {
-      const from = input[root] ?? NOTHING
-      for (const slot of slots) {
-        const value: unknown = Object(from)[slot.name]
-        if (slot.kind === 'text') this.texts[slot.index] = typeof value === 'string' ? value : null
-        else this.numbers[slot.index] = numberOf(value)
-      }
+    for (const { root, read } of this.#readings) {
+      read(input[root] ?? NOTHING, this.numbers, this.texts)
     }
   }
 
@@ -88,12 +90,6 @@ export class FieldTable {
   namesOf(root: Root): readonly string[] {
     return Object.keys(this.vocabulary[root] ?? {})
   }
-}
-
-function numberOf(value: unknown): number {
-  if (typeof value === 'number') return value
-  if (typeof value === 'boolean') return value ? 1 : 0
-  return Number.NaN
 }
 
 /** Roots in which a name without one is looked for; the first that is not null counts. */
