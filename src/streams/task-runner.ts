@@ -30,6 +30,9 @@ export const BUSY_RECORDS = 200
 export const BUSY_VIEW_INTERVAL_MS: DurationMs = 250
 /** Open windows are shown this often while something changes in them. */
 export const OPEN_WINDOWS_INTERVAL_MS: DurationMs = SECOND_MS
+/** With so many records since they were shown last, the task works off a backlog: putting them together costs it a thousand. */
+export const BACKLOG_RECORDS = 5_000
+export const BACKLOG_WINDOWS_INTERVAL_MS: DurationMs = 5 * SECOND_MS
 /** What the speed layer did not take waits so long. */
 export const SPEED_RETRY_MS: DurationMs = SECOND_MS
 /** Alerts of which nobody has confirmed that they were told; beyond it the oldest are only in the database. */
@@ -337,7 +340,10 @@ export class TaskRunner {
     const { nextOffset } = this.#task
     if (pipeline.windows.length === 0 || nextOffset === this.#windowsShownAt) return
     const nowMs = clock.monotonicMs()
-    if (nowMs - this.#windowsShownMs < OPEN_WINDOWS_INTERVAL_MS) return
+    const behind = this.#windowsShownAt < 0 ? 0 : nextOffset - this.#windowsShownAt
+    const intervalMs =
+      behind >= BACKLOG_RECORDS ? BACKLOG_WINDOWS_INTERVAL_MS : OPEN_WINDOWS_INTERVAL_MS
+    if (nowMs - this.#windowsShownMs < intervalMs) return
     this.#windowsShownMs = nowMs
     this.#windowsShownAt = nextOffset
     speedLayer.put(this.#task.openWindowEntries()).catch((error: unknown) => {
