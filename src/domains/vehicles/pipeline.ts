@@ -58,7 +58,7 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
     }),
     eventFields: ['last'],
     onEvent(state, event, context) {
-      const profile = profileAt(event, context)
+      const profile = profileAt(event, context, state.profile)
       const { last } = state
       input.event = event
       input.last = last

@@ -6,6 +6,7 @@ import {
   COLORS_TABLE,
   fleetJoin,
   MODELS_TABLE,
+  profileIn,
   UNKNOWN_VEHICLE,
   VEHICLES_TABLE,
   type VehicleProfile,
@@ -13,23 +14,31 @@ import {
 
 const fleetOf = fleetJoin()
 
-/** What reference tables say of a vehicle, in the version that `tables` gives. */
-export function profileOf(vehicleId: string, tables: ReferenceReader): VehicleProfile {
+/** What reference tables say of a vehicle, in the version that `tables` gives; `known` is what they said of it before. */
+export function profileOf(
+  vehicleId: string,
+  tables: ReferenceReader,
+  known: VehicleProfile | null = null,
+): VehicleProfile {
   const fleet = fleetOf({
     vehicles: tables.reference(VEHICLES_TABLE),
     models: tables.reference(MODELS_TABLE),
     colors: tables.reference(COLORS_TABLE),
   })
-  return fleet.get(vehicleId) ?? UNKNOWN_VEHICLE
+  return profileIn(fleet, vehicleId, known)
 }
 
 /**
  * The same for an event, which the pipeline and its windows ask for in turn: remembered for the newest. An
  * event is judged again with the tables that it was judged with before, or by another task.
  */
-export function profileAt(event: VehicleTelemetry, tables: ReferenceReader): VehicleProfile {
+export function profileAt(
+  event: VehicleTelemetry,
+  tables: ReferenceReader,
+  known: VehicleProfile | null = null,
+): VehicleProfile {
   if (event !== asked.event || tables !== asked.tables) {
-    asked.profile = profileOf(event.vehicleId, tables)
+    asked.profile = profileOf(event.vehicleId, tables, known)
     asked.event = event
     asked.tables = tables
   }

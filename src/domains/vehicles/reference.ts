@@ -48,6 +48,9 @@ const vehiclesCheck = TypeCompiler.Compile(vehiclesSchema)
 const modelsCheck = TypeCompiler.Compile(modelsSchema)
 const colorsCheck = TypeCompiler.Compile(colorsSchema)
 
+/** Names the join that a profile came from. */
+const JOIN: unique symbol = Symbol('join')
+
 /** What is known of a vehicle beside its telemetry; plain data. */
 export interface VehicleProfile {
   /** False where the vehicle is in no table. */
@@ -56,6 +59,8 @@ export interface VehicleProfile {
   readonly model: string
   readonly color: string
   readonly gears: GearTable
+  /** Not enumerable: snapshots, views and comparisons see the rest alone. */
+  readonly [JOIN]?: Fleet
 }
 
 /** A vehicle that is in no table: marked as such, and judged as a passenger car. */
@@ -101,19 +106,29 @@ function joined(tables: VehicleTables): Fleet {
   const colorRows = colorsCheck.Check(tables.colors) ? tables.colors : []
   const models = new Map(modelRows.map((row) => [String(row.modelId), row]))
   const colors = new Map(colorRows.map((row) => [String(row.colorId), row.color]))
-  return new Map(
-    vehicles.map((row): [string, VehicleProfile] => {
-      const model = models.get(String(row.modelId))
-      const profile = {
-        known: true,
-        brand: model?.brand ?? null,
-        model: model?.model ?? UNKNOWN,
-        color: colors.get(String(row.colorId)) ?? UNKNOWN,
-        gears: row.expectedGear ?? model?.expectedGear ?? DEFAULT_GEARS,
-      }
-      return [row.vehicleId, profile]
-    }),
-  )
+  const fleet = new Map<string, VehicleProfile>()
+  for (const row of vehicles) {
+    const model = models.get(String(row.modelId))
+    const profile = {
+      known: true,
+      brand: model?.brand ?? null,
+      model: model?.model ?? UNKNOWN,
+      color: colors.get(String(row.colorId)) ?? UNKNOWN,
+      gears: row.expectedGear ?? model?.expectedGear ?? DEFAULT_GEARS,
+    }
+    fleet.set(row.vehicleId, Object.defineProperty(profile, JOIN, { value: fleet }))
+  }
+  return fleet
+}
+
+/** The profile of this join for the vehicle that had `known` before: seldom another, and then not looked for. */
+export function profileIn(
+  fleet: Fleet,
+  vehicleId: string,
+  known: VehicleProfile | null,
+): VehicleProfile {
+  if (known !== null && known[JOIN] === fleet) return known
+  return fleet.get(vehicleId) ?? UNKNOWN_VEHICLE
 }
 
 /** The rows that a vehicle is joined with, in the order of the join. */
