@@ -8,6 +8,7 @@ import { type RoadFormat, readRoadFile, roadFormatOf } from '../../adapters/road
 import { buildRoads } from '../../domains/arrivals/roads/road-builder.ts'
 import { ROAD_TABLE } from '../../domains/arrivals/roads/road-document.ts'
 import { carryOut, commandSettings, DONE, UsageError } from '../command-line.ts'
+import { registerRoadSensors } from './road-sensors.ts'
 
 const FORMATS: readonly RoadFormat[] = ['osm-xml', 'osm-pbf', 'geojson']
 
@@ -38,6 +39,7 @@ export function registerRoads(program: Command): void {
     .action((file: string, flags: RoadsFlags, command: Command) =>
       carryOut(command, () => build(file, flags)),
     )
+  registerRoadSensors(roads)
 }
 
 async function build(file: string, flags: RoadsFlags): Promise<number> {

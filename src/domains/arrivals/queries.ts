@@ -156,15 +156,14 @@ export async function underWay(
   { nowMs, limit }: { readonly nowMs: EpochMs; readonly limit: number },
 ): Promise<readonly JourneyUnderWay[]> {
   const rows = await database.query(
-    `SELECT tenant_id, journey_id, arrival.lat AS from_lat, arrival.lon AS from_lon,
+    `SELECT journey.tenant_id, journey.journey_id, arrival.lat AS from_lat, arrival.lon AS from_lon,
        appointment.lat AS to_lat, appointment.lon AS to_lon
-     FROM arrival JOIN journey USING (tenant_id, journey_id)
-       JOIN appointment ON appointment.tenant_id = journey.tenant_id
-         AND appointment.appointment_id = journey.appointment_id
+     FROM journey JOIN appointment USING (tenant_id, appointment_id)
+       JOIN arrival USING (tenant_id, journey_id)
      WHERE arrived_at IS NULL AND joined_online_at IS NULL AND status = 'planned' AND mode = 'car'
        AND position_at > $1::timestamptz - interval '10 minutes'
        AND appointment.starts_at > $1::timestamptz - interval '1 hour'
-     ORDER BY appointment.starts_at, journey_id LIMIT ${Math.trunc(limit)}`,
+     ORDER BY appointment.starts_at, journey.journey_id LIMIT ${Math.trunc(limit)}`,
     [new Date(nowMs)],
   )
   return rows.map((row) => ({
