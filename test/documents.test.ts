@@ -36,7 +36,8 @@ test('every link to a file of ours leads somewhere', () => {
 test('every command and option that a document shows exists', async () => {
   const shown = new Map<string, Set<string>>()
   for (const { text } of documents()) {
-    const commands = /npx outrider ([a-z]+(?: (?:create|list|revoke|test)\b)?)([^`\n#|]*)/g
+    const commands =
+      /npx outrider ([a-z]+(?: (?:build|create|list|revoke|sensors|test)\b)?)([^`\n#|]*)/g
     for (const [, command = '', rest = ''] of text.matchAll(commands)) {
       const options = shown.get(command) ?? new Set()
       for (const [option] of rest.matchAll(/--[a-z][a-z-]*/g)) options.add(option)
