@@ -7,6 +7,7 @@ import { join } from 'node:path'
 import type { Readable } from 'node:stream'
 import type { TestContext } from 'node:test'
 import { fileURLToPath } from 'node:url'
+import { watchOver } from './servers/watchdog.ts'
 
 const MAIN = fileURLToPath(new URL('../src/app/main.ts', import.meta.url))
 const START_TIMEOUT_MS = 60_000
@@ -53,6 +54,7 @@ export async function startProgram(
 ): Promise<Program> {
   const flags = ['start', '--port', '0', '--data-dir', dataDir, ...args]
   const child = spawnProgram(flags, environment, place)
+  watchOver(child, 'stop')
   let output = ''
   child.stdout.on('data', (text: Buffer) => {
     output += text

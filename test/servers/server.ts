@@ -1,10 +1,11 @@
 // How every server of the tests is run: a process on a free port, in a folder of its own, which ends with
 // the test, and also where the test's process is killed.
 
-import { type ChildProcess, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { chmodSync, existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
+import { watchOver } from './watchdog.ts'
 
 /** A server that does not answer for so long did not start. */
 const START_TIMEOUT_MS = 60_000
@@ -71,8 +72,7 @@ export async function startNode(command: ServerCommand): Promise<ServerNode> {
   const gone = new Promise<void>((resolve) => child.once('close', () => resolve()))
   const running = (): boolean =>
     child.pid !== undefined && child.exitCode === null && child.signalCode === null
-  const watchdog = child.pid === undefined ? null : watch(child.pid)
-  void gone.then(() => watchdog?.stdin?.end('over\n'))
+  watchOver(child, 'kill')
   const node: ServerNode = {
     pid: child.pid ?? 0,
     output: () => output,
@@ -98,19 +98,6 @@ export async function startNode(command: ServerCommand): Promise<ServerNode> {
     throw error
   }
   return node
-}
-
-/** Ends the process when ours is gone: its standard input then ends without the word. */
-function watch(pid: number): ChildProcess {
-  const script = `read -r word; [ "$word" = over ] || kill -9 ${pid} 2>/dev/null`
-  const watchdog = spawn('sh', ['-c', script], {
-    stdio: ['pipe', 'ignore', 'ignore'],
-    // A Ctrl-C at the terminal is for us, not for it.
-    detached: true,
-  })
-  watchdog.stdin?.on('error', () => undefined)
-  watchdog.unref()
-  return watchdog
 }
 
 async function untilAnswers(
