@@ -7,6 +7,7 @@
 // counted as used before is put right in the period in which that is known.
 
 import { type DurationMs, type EpochMs, MINUTE_MS } from '../kernel/time.ts'
+import { medianOf } from './median.ts'
 
 const MEDIAN_OF = 5
 /** A change of the level by this much of the tank is no slosh. */
@@ -113,9 +114,4 @@ function theftOf(
   state.restLevel = now
   state.restAtMs = atMs
   return fallen
-}
-
-function medianOf(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b)
-  return sorted[sorted.length >> 1] ?? 0
 }

@@ -576,7 +576,8 @@ export class Task<E extends StreamEvent, S> {
       return future ? FUTURE_DUPLICATE : DUPLICATE
     }
     this.#heard(slot, record, eventTimeMs)
-    const entry = { event, eventTimeMs, ...placeOf(record) }
+    const { offset, receivedAtMs } = record
+    const entry = { event, eventTimeMs, offset, receivedAtMs }
     const late =
       this.pipeline.takesLateEvents === true
         ? this.#applyAtHead(slot, entry)
@@ -1044,10 +1045,6 @@ type Arrival = Pick<LogRecord, 'offset' | 'receivedAtMs' | 'tenantId'>
 
 function nothingAsked(): Rebuilt {
   return { closed: [], rows: null }
-}
-
-function placeOf(record: Arrival): Pick<Arrival, 'offset' | 'receivedAtMs'> {
-  return { offset: record.offset, receivedAtMs: record.receivedAtMs }
 }
 
 /** No event key and no tenant's name begins with it, or it is doubled. */

@@ -1,6 +1,7 @@
 // Tells a drop of the fuel level at rest, a theft or a leak, from consumption and from the slosh of a
 // moving tank. The level is a running median of a few readings.
 
+import { medianOf } from '../../driving/median.ts'
 import { type DurationMs, type EpochMs, MINUTE_MS } from '../../kernel/time.ts'
 
 const MEDIAN_OF = 5
@@ -41,7 +42,7 @@ export function fuelDropPercent(
   if (level === null || reading.speedKmh === null) return 0
   state.recentPercent.push(level)
   if (state.recentPercent.length > MEDIAN_OF) state.recentPercent.shift()
-  const present = median(state.recentPercent)
+  const present = medianOf(state.recentPercent)
   if (reading.speedKmh >= REST_SPEED_KMH) {
     state.baselinePercent = null
     return 0
@@ -64,20 +65,4 @@ function levelPercent(
   if (reading.fuelLitres === null) return null
   state.fullLitres = Math.max(state.fullLitres, reading.fuelLitres)
   return state.fullLitres === 0 ? null : (100 * reading.fuelLitres) / state.fullLitres
-}
-
-/** The upper median, found by counting: there are a handful of values, and sorting would copy them. */
-/** The value in the middle; found by counting, since this runs for every reading. */
-function median(values: readonly number[]): number {
-  const middle = values.length >> 1
-  for (const candidate of values) {
-    let below = 0
-    let equal = 0
-    for (const value of values) {
-      if (value < candidate) below++
-      else if (value === candidate) equal++
-    }
-    if (below <= middle && middle < below + equal) return candidate
-  }
-  return 0
 }

@@ -11,6 +11,7 @@ import {
 } from '../../driving/driving.ts'
 import { drivingPeriods } from '../../driving/period.ts'
 import { DAY_MS, type EpochMs, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
+import type { Severity } from '../../ports/alert.ts'
 import { copyRuns, openEpisodesOf, type RuleRuns } from '../../rules/rule-set.ts'
 import {
   archiveColumnsFor,
@@ -27,6 +28,7 @@ import {
   DEFAULT_PROFILE_NAME,
   type GoodsProfile,
   parseGoodsProfile,
+  type Side,
 } from './profiles.ts'
 import { coldChainRules } from './rules.ts'
 import {
@@ -52,6 +54,21 @@ export interface TruckState {
   limits: { readonly minC: number; readonly maxC: number } | null
   runs: RuleRuns
   driving: DrivingState
+}
+
+/** What rules see of a reading besides itself. */
+interface Derived {
+  profile: string
+  minC: number | null
+  maxC: number | null
+  limitC: number | null
+  breached: boolean
+  recovered: boolean
+  side: Side | null
+  severity: Severity | null
+  deviationC: number
+  fuelDropPercent: number | null
+  moving: boolean
 }
 
 type Profiles = ReadonlyMap<string, GoodsProfile>
@@ -116,6 +133,15 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
   const { scope } = rules
   const judgesTemperature = scope.looksAt('derived', JUDGED_FIELDS)
   const watchesFuel = scope.looksAt('derived', ['fuelDropPercent'])
+  // Filled anew for every reading, and looked at during it only.
+  const derived: Derived = {
+    ...UNJUDGED,
+    profile: '',
+    minC: null,
+    maxC: null,
+    fuelDropPercent: null,
+    moving: false,
+  }
   return {
     name: 'cold-chain',
     topic: truckReadings,
@@ -150,19 +176,17 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
             profile,
           )
         : UNJUDGED
-      const derived = {
-        profile: event.profile ?? DEFAULT_PROFILE_NAME,
-        minC: profile?.minC ?? null,
-        maxC: profile?.maxC ?? null,
-        limitC: judged.limitC,
-        breached: judged.breached,
-        recovered: judged.recovered,
-        side: judged.side,
-        severity: judged.severity,
-        deviationC: judged.deviationC,
-        fuelDropPercent: watchesFuel ? fuelDropOf(state, event, atMs) : null,
-        moving: event.speedKmh !== null && event.speedKmh >= REST_SPEED_KMH,
-      }
+      derived.profile = event.profile ?? DEFAULT_PROFILE_NAME
+      derived.minC = profile?.minC ?? null
+      derived.maxC = profile?.maxC ?? null
+      derived.limitC = judged.limitC
+      derived.breached = judged.breached
+      derived.recovered = judged.recovered
+      derived.side = judged.side
+      derived.severity = judged.severity
+      derived.deviationC = judged.deviationC
+      derived.fuelDropPercent = watchesFuel ? fuelDropOf(state, event, atMs) : null
+      derived.moving = event.speedKmh !== null && event.speedKmh >= REST_SPEED_KMH
       const { last } = state
       rules
         .at(context)
