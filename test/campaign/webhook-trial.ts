@@ -85,7 +85,7 @@ export async function runWebhookTrial({
     }
     await during('', WARM_UP_MS, false)
     const usual = await during('quiet', QUIET_MS * share, false)
-    const faulty = await during('webhooks hang, drip and fail', FAULTY_MS * share, true)
+    const faulty = await during('webhooks at fault', FAULTY_MS * share, true)
     const violations: string[] = []
     if (WAYS.some((way) => hooks.count(way) === 0)) violations.push('a webhook was not reached')
     if (faulty > Math.max(SLOWER_AT_MOST * usual, NO_MATTER_MS)) {
