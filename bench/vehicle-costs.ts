@@ -4,17 +4,20 @@
 import { CopyEncoder } from '../src/adapters/postgres/copy-encoder.ts'
 import { seededRandom } from '../src/adapters/random/seeded-random.ts'
 import { type VehicleTelemetry, vehicleTelemetry } from '../src/domains/vehicles/events.ts'
-import { vehiclesPipeline } from '../src/domains/vehicles/pipeline.ts'
+import { vehiclesPipeline, vehiclesPipelineWith } from '../src/domains/vehicles/pipeline.ts'
 import {
   COLORS_TABLE,
   MODELS_TABLE,
   UNKNOWN_VEHICLE,
   VEHICLES_TABLE,
 } from '../src/domains/vehicles/reference.ts'
+import { vehicleRules } from '../src/domains/vehicles/rules.ts'
 import { simulateVehicles } from '../src/domains/vehicles/simulate.ts'
 import { vehicleDocument } from '../src/domains/vehicles/views.ts'
 import { exampleTables } from '../src/domains/vehicles/world/fleet.ts'
 import type { LogRecord } from '../src/ports/log.ts'
+import { EVERYTHING } from '../src/rules/rule-scope.ts'
+import { liveRules } from '../src/rules/rule-source.ts'
 import { NO_INPUTS } from '../src/streams/batch.ts'
 import type { AnyPipeline, Pipeline } from '../src/streams/pipeline.ts'
 import { Task } from '../src/streams/task.ts'
@@ -53,6 +56,12 @@ export const bareVehicles: Pipeline<VehicleTelemetry, { last: VehicleTelemetry |
       last === null ? undefined : vehicleDocument({ ...facts, last, profile: UNKNOWN_VEHICLE }),
   },
 }
+
+/** Enriches, judges by all rules and fills the windows; makes no fleet reports. */
+export const judgedVehicles = vehiclesPipelineWith({
+  ...liveRules(vehicleRules),
+  scope: { ...EVERYTHING, alertsOnly: true },
+})
 
 /** What telemetry of a simulated fleet is joined with. */
 export function vehicleTables(

@@ -1,6 +1,6 @@
-// What enrichment, rules and windows of vehicles leave of the rate of the bare path: a backlog of telemetry from
-// the log into the archive of a real database, once through the whole pipeline, and once through one that only
-// archives and shows it. One thread runs the tasks, as in the program.
+// What enrichment, rules and windows of vehicles leave of the rate of the bare path, and what fleet reports leave:
+// a backlog of telemetry from the log into the archive of a real database, through a pipeline that only archives
+// and shows it, through one that judges it too, and through the whole. One thread runs the tasks, as in the program.
 
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -27,18 +27,24 @@ import { atTheEnd } from './clean-up.ts'
 import { PARTITIONS, writeFleet } from './fleet.ts'
 import { databaseOf, untilArchived } from './program.ts'
 import { median } from './samples.ts'
-import { bareVehicles, vehicleTables } from './vehicle-costs.ts'
+import { bareVehicles, judgedVehicles, vehicleTables } from './vehicle-costs.ts'
 
 const VEHICLES = 10_000
 const INTERVAL_MS = 5_000
 
+const PIPELINES = { bare: bareVehicles, judged: judgedVehicles, whole: vehiclesPipeline } as const
+
 export interface VehicleDrain {
-  readonly bareEventsPerSecond: number
-  readonly eventsPerSecond: number
-  readonly ratio: number
+  /** Events a second. */
+  readonly bare: number
+  readonly judged: number
+  readonly whole: number
+  /** Of the bare path. */
+  readonly judgedRatio: number
+  readonly wholeRatio: number
 }
 
-/** Both in turns, so that whatever else the machine does meets both. */
+/** All in turns, so that whatever else the machine does meets all. */
 export async function vehicleDrain(
   folder: string,
   { events, turns }: { readonly events: number; readonly turns: number },
@@ -54,21 +60,23 @@ export async function vehicleDrain(
         ...{ startMs, intervalMs: INTERVAL_MS },
       }),
   })
-  const rates = { bare: [] as number[], whole: [] as number[], ratio: [] as number[] }
-  // The first turn compiles, and does not count.
+  const turnsOf: Record<keyof typeof PIPELINES, number>[] = []
   for (let turn = 0; turn <= turns; turn++) {
-    const bareRate = await drain(dataDir, bareVehicles, events)
-    const wholeRate = await drain(dataDir, vehiclesPipeline, events)
-    if (turn === 0) continue
-    rates.bare.push(bareRate)
-    rates.whole.push(wholeRate)
-    rates.ratio.push(wholeRate / bareRate)
+    const bare = await drain(dataDir, PIPELINES.bare, events)
+    const judged = await drain(dataDir, PIPELINES.judged, events)
+    const whole = await drain(dataDir, PIPELINES.whole, events)
+    // The first turn compiles, and does not count.
+    if (turn > 0) turnsOf.push({ bare, judged, whole })
   }
+  const middle = (of: (rates: (typeof turnsOf)[number]) => number): number =>
+    median(turnsOf.map(of))
   rmSync(dataDir, { recursive: true, force: true })
   return {
-    bareEventsPerSecond: median(rates.bare),
-    eventsPerSecond: median(rates.whole),
-    ratio: median(rates.ratio),
+    bare: middle(({ bare }) => bare),
+    judged: middle(({ judged }) => judged),
+    whole: middle(({ whole }) => whole),
+    judgedRatio: middle(({ bare, judged }) => judged / bare),
+    wholeRatio: middle(({ bare, whole }) => whole / bare),
   }
 }
 
