@@ -42,7 +42,7 @@ process.exit(report.violations.length === 0 ? 0 : 1)
 function text({ title, seed: its, faults, figures, violations }: CountedReport): string {
   const rows = [...Object.entries(faults), ...Object.entries(figures)]
   return [
-    `\n${title}, seed ${its}`,
+    `\n${title}${share === 1 ? '' : `, ${share} of the full count`}, seed ${its}`,
     ...rows.map(([name, value]) => `  ${name.padEnd(32)}${value}`),
     `  ${'violations'.padEnd(32)}${violations.length}`,
     ...violations.map((violation) => `    ${violation}`),
