@@ -16,8 +16,7 @@ import { type GroupMember, sharePartitions } from './partition-shares.ts'
 
 /** As short as brokers allow unless told otherwise: so long a dead member's partitions stand still. */
 const SESSION_TIMEOUT_MS: DurationMs = 6_000
-/** Members hear of a change of the group by the answer to one of these. */
-const HEARTBEAT_MS: DurationMs = 300
+const HEARTBEAT_MS: DurationMs = 1_000
 const REJOIN_MS: DurationMs = 1_000
 /** How often it is looked at whether the membership still stands. */
 const WATCH_MS: DurationMs = 1_000
