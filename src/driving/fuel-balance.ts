@@ -7,15 +7,15 @@
 // counted as used before is put right in the period in which that is known.
 
 import { type DurationMs, type EpochMs, MINUTE_MS } from '../kernel/time.ts'
-import { medianOf } from './median.ts'
+import { runningMedian } from './median.ts'
 
-const MEDIAN_OF = 5
 /** A change of the level by this much of the tank is no slosh. */
 export const FUEL_EVENT_PERCENT = 5
 /** A refuel or theft goes on until the level has not changed that way for so long. */
 const SETTLED_MS: DurationMs = 10 * MINUTE_MS
 /** A fall at rest that takes longer than this is the reefer's consumption. */
 const REST_MS: DurationMs = 30 * MINUTE_MS
+/** Slower than this is at rest. */
 export const REST_SPEED_KMH = 3
 
 /** Plain data. */
@@ -62,9 +62,7 @@ export function fuelChange(
   state: FuelBalanceState,
   reading: { readonly atMs: EpochMs; readonly percent: number; readonly speedKmh: number | null },
 ): FuelChange {
-  state.recent.push(reading.percent)
-  if (state.recent.length > MEDIAN_OF) state.recent.shift()
-  const now = medianOf(state.recent)
+  const now = runningMedian(state.recent, reading.percent)
   const before = state.level
   state.level = now
   if (before === null) {

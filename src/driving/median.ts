@@ -1,4 +1,13 @@
-// The middle of a handful of values.
+// The middle of a handful of values, which a single one that is off does not move.
+
+const MEDIAN_OF = 5
+
+/** Takes a value in among the last few, in place of the oldest, and gives their median. */
+export function runningMedian(recent: number[], value: number): number {
+  recent.push(value)
+  if (recent.length > MEDIAN_OF) recent.shift()
+  return medianOf(recent)
+}
 
 /**
  * The value in the middle, the upper one of two; 0 where there are none. Found by counting: it is asked for with

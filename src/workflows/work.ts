@@ -1,5 +1,6 @@
-// Carries out the openings of workflows from the outbox, hands what has waited to the engine, says that this process lives, and takes over what a dead one
-// left. Whatever fails here, the effect stays in the outbox or claimed under this process's name.
+// Carries out the openings of workflows from the outbox, hands what has waited to the engine, says that this process
+// lives, and takes over what a dead one left. Whatever fails here, the effect stays in the outbox or claimed under this
+// process's name.
 
 import { DAY_MS, type DurationMs, MINUTE_MS, SECOND_MS } from '../kernel/time.ts'
 import type { Clock } from '../ports/clock.ts'

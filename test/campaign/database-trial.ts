@@ -8,6 +8,7 @@ import { until } from '../waiting.ts'
 import { query } from './audit.ts'
 import { type CountedReport, seconds } from './counted.ts'
 import { pause } from './faults.ts'
+import { percentile, waitsText } from './waits.ts'
 
 const PER_SECOND = 50
 const QUIET_MS = 30_000
@@ -48,10 +49,8 @@ export async function runDatabaseTrial({
       const toMs = performance.now()
       await untilHeard(load, toMs, PATIENCE_MS)
       const waits = load.waitsMs(fromMs, toMs)
-      const p99 = percentile(waits, 0.99)
-      figures[`alerts, ${what}`] =
-        `${waits.length}, p50 ${Math.round(percentile(waits, 0.5))} ms, p99 ${Math.round(p99)} ms`
-      return p99
+      figures[`alerts, ${what}`] = waitsText(waits)
+      return percentile(waits, 0.99)
     }
     const usual = await during('quiet', () => pause(QUIET_MS * share))
     const hold = (what: string, p99: number): void => {
@@ -107,9 +106,4 @@ async function archived(url: string, load: WarmTrucks): Promise<void> {
     },
     2 * CATCH_UP_MS,
   )
-}
-
-function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN
 }

@@ -18,6 +18,7 @@ import { startMailServer } from '../mail-server.ts'
 import { until } from '../waiting.ts'
 import { type CountedReport, seconds } from './counted.ts'
 import { pause } from './faults.ts'
+import { percentile, waitsText } from './waits.ts'
 
 const MAILS_PER_SECOND = 20
 const HOOKS_PER_SECOND = 0.9
@@ -76,12 +77,8 @@ export async function runWebhookTrial({
       const waits = mail.mails
         .slice(first)
         .map(({ to, takenAtMs }) => takenAtMs - (askedMs.get(String(to[0])) ?? Number.NaN))
-      const p99 = percentile(waits, 0.99)
-      if (what !== '') {
-        figures[`mails, ${what}`] =
-          `${waits.length}, p50 ${Math.round(percentile(waits, 0.5))} ms, p99 ${Math.round(p99)} ms`
-      }
-      return p99
+      if (what !== '') figures[`mails, ${what}`] = waitsText(waits)
+      return percentile(waits, 0.99)
     }
     await during('', WARM_UP_MS, false)
     const usual = await during('quiet', QUIET_MS * share, false)
@@ -203,9 +200,4 @@ async function startHooks(t: { after(close: () => unknown): void }) {
   const address = server.address()
   const port = typeof address === 'object' && address !== null ? address.port : 0
   return { url: `http://127.0.0.1:${port}`, count: (way: string) => counts.get(way) ?? 0 }
-}
-
-function percentile(values: readonly number[], part: number): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? Number.NaN
 }

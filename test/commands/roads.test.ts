@@ -49,6 +49,17 @@ async function buildRoads(
   return roads
 }
 
+/** What the command says of it as JSON. */
+async function placeSensors(
+  positions: string,
+  { roads, mapping }: { readonly roads: string; readonly mapping: string },
+) {
+  const placing = ['roads', 'sensors', positions, '--roads', roads, '--to', mapping, '--json']
+  const placed = await runCommand(placing)
+  assert.equal(placed.code, 0, placed.stderr)
+  return JSON.parse(placed.stdout)
+}
+
 test('sensors are put onto the road that they stand at; one that stands nowhere keeps its name', async (t) => {
   const folder = folderOf(t)
   const here = { lat: 34.15, lon: -118.32 }
@@ -62,18 +73,7 @@ test('sensors are put onto the road that they stand at; one that stands nowhere 
 3,0,0
 `,
   )
-  const placed = await runCommand([
-    'roads',
-    'sensors',
-    positions,
-    '--roads',
-    roads,
-    '--to',
-    mapping,
-    '--json',
-  ])
-  assert.equal(placed.code, 0, placed.stderr)
-  const told = JSON.parse(placed.stdout)
+  const told = await placeSensors(positions, { roads, mapping })
   assert.deepEqual(told, {
     ...{ file: mapping, sensors: 3, placed: 2, stretches: 2, eitherWay: 1, farthestM: 11 },
   })
@@ -126,18 +126,7 @@ test('the sensors of METR-LA stand on roads that lead past them', async (t) => {
   const first = sensors[0] ?? assert.fail()
   const roads = await buildRoads(folder, first)
   const mapping = join(folder, 'mapping.yaml')
-  const placed = await runCommand([
-    'roads',
-    'sensors',
-    file,
-    '--roads',
-    roads,
-    '--to',
-    mapping,
-    '--json',
-  ])
-  assert.equal(placed.code, 0, placed.stderr)
-  const told = JSON.parse(placed.stdout)
+  const told = await placeSensors(file, { roads, mapping })
   assert.equal(told.sensors, 207)
   const { map } = parse(readFileSync(mapping, 'utf8')).fields.segmentId
   assert.equal(Object.keys(map).length, told.placed)

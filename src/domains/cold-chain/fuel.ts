@@ -1,12 +1,10 @@
 // Tells a drop of the fuel level at rest, a theft or a leak, from consumption and from the slosh of a
 // moving tank. The level is a running median of a few readings.
 
-import { medianOf } from '../../driving/median.ts'
+import { REST_SPEED_KMH } from '../../driving/fuel-balance.ts'
+import { runningMedian } from '../../driving/median.ts'
 import { type DurationMs, type EpochMs, MINUTE_MS } from '../../kernel/time.ts'
 
-const MEDIAN_OF = 5
-/** Slower than this is at rest. */
-export const REST_SPEED_KMH = 3
 /** A fall that takes longer than this is consumption of the reefer, not a drop. */
 const BASELINE_LIFE_MS: DurationMs = 30 * MINUTE_MS
 
@@ -40,9 +38,7 @@ export function fuelDropPercent(
 ): number {
   const level = levelPercent(state, reading)
   if (level === null || reading.speedKmh === null) return 0
-  state.recentPercent.push(level)
-  if (state.recentPercent.length > MEDIAN_OF) state.recentPercent.shift()
-  const present = medianOf(state.recentPercent)
+  const present = runningMedian(state.recentPercent, level)
   if (reading.speedKmh >= REST_SPEED_KMH) {
     state.baselinePercent = null
     return 0

@@ -9,6 +9,7 @@ import {
   newDriving,
   putOpen,
 } from '../../driving/driving.ts'
+import { REST_SPEED_KMH } from '../../driving/fuel-balance.ts'
 import { drivingPeriods } from '../../driving/period.ts'
 import { DAY_MS, type EpochMs, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
 import type { Severity } from '../../ports/alert.ts'
@@ -22,7 +23,7 @@ import {
 import type { Pipeline } from '../../streams/pipeline.ts'
 import type { WindowDefinition } from '../../streams/windows.ts'
 import { type TruckReading, truckReadings } from './events.ts'
-import { copyFuel, type FuelState, fuelDropPercent, newFuel, REST_SPEED_KMH } from './fuel.ts'
+import { copyFuel, type FuelState, fuelDropPercent, newFuel } from './fuel.ts'
 import {
   builtInProfiles,
   DEFAULT_PROFILE_NAME,

@@ -1,10 +1,10 @@
 // What the dashboard shows of a truck now.
 
+import { REST_SPEED_KMH } from '../../driving/fuel-balance.ts'
 import { toIso } from '../../kernel/time.ts'
 import type { Episode } from '../../streams/episode.ts'
 import type { ViewFacts } from '../../streams/pipeline.ts'
 import type { TruckReading } from './events.ts'
-import { REST_SPEED_KMH } from './fuel.ts'
 import type { CompartmentState } from './temperature.ts'
 
 export type TruckCondition = 'in-range' | 'excursion' | 'silent' | 'no-profile'
