@@ -3,6 +3,8 @@
 
 import { join } from 'node:path'
 import { openLmdbLog } from '../adapters/log/lmdb-log.ts'
+import type { DatabaseAddress } from '../adapters/postgres/address.ts'
+import { openLifelines } from '../adapters/postgres/lifelines.ts'
 import { randomRunId } from '../adapters/random/system-random.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
@@ -23,6 +25,7 @@ export async function openLog(
 
 export interface MemberOptions {
   readonly settings: Settings
+  readonly database: DatabaseAddress
   /** Topics as the log calls them, with the partitions that each has in the embedded log. */
   readonly topics: ReadonlyMap<string, number>
   /** Which of the threads of this process, each a member of its own. */
@@ -34,7 +37,7 @@ export interface MemberOptions {
 
 /** In one process all partitions, dealt out to its threads; with Kafka what the group gives each thread. */
 export async function openAssignment(options: MemberOptions): Promise<PartitionAssignment> {
-  const { settings, topics, thread, threads, clock, logger } = options
+  const { settings, database, topics, thread, threads, clock, logger } = options
   const { kafka } = settings
   if (kafka === null) {
     const ours = (count: number): readonly number[] =>
@@ -55,6 +58,7 @@ export async function openAssignment(options: MemberOptions): Promise<PartitionA
     memberId: instanceId ?? randomRunId(),
     instanceId,
     topics: [...topics.keys()],
+    lifelines: openLifelines({ address: database, clock }),
     clock,
     logger,
   })

@@ -64,7 +64,10 @@ async function runTasks(main: MessagePort, data: TaskThreadData): Promise<void> 
   )
   const host = new TaskHost({
     pipelines,
-    assignment: await openAssignment({ settings, topics, thread, threads, clock, logger }),
+    assignment: await openAssignment({
+      ...{ settings, database: address, topics, thread, threads },
+      ...{ clock, logger },
+    }),
     log,
     store,
     speedLayer: withAlertsTopic(viewPort, log, topicName(settings, ALERTS_TOPIC)),

@@ -10,11 +10,17 @@ import type {
 } from '../../ports/partition-assignment.ts'
 import type { GroupOptions } from './consumer-group.ts'
 import { REBALANCE_TIMEOUT_MS } from './consumer-group.ts'
+import { GroupCoordinator } from './group-coordinator.ts'
 import { CLIENT_ID, connectionOptions } from './kafka-address.ts'
+import { KafkaCluster } from './kafka-cluster.ts'
 import { kafkaFailure } from './kafka-failures.ts'
+import { classicMembers, removeClassicMember, watchMembers } from './member-watch.ts'
 import { type GroupMember, sharePartitions } from './partition-shares.ts'
 
-/** As short as brokers allow unless told otherwise: so long a dead member's partitions stand still. */
+/**
+ * As short as brokers allow unless told otherwise: so long the partitions of a member stand still that nobody but
+ * Kafka misses, such as one whose machine lost its power.
+ */
 const SESSION_TIMEOUT_MS: DurationMs = 6_000
 const HEARTBEAT_MS: DurationMs = 1_000
 const REJOIN_MS: DurationMs = 1_000
@@ -72,6 +78,7 @@ class ClassicGroup implements PartitionAssignment {
       this.#report(error)
     })
     let lookedMs = clock.monotonicMs()
+    const watching = this.#watchMembers(signal)
     try {
       while (!signal.aborted) {
         const nowMs = clock.monotonicMs()
@@ -92,6 +99,8 @@ class ClassicGroup implements PartitionAssignment {
       await take(new Map())
       for (const resolve of this.#confirmations.splice(0)) resolve()
       await this.#consumer.close(true).catch((error: unknown) => this.#report(error))
+      await watching
+      await this.#options.lifelines?.close()
     }
   }
 
@@ -117,6 +126,27 @@ class ClassicGroup implements PartitionAssignment {
     } catch (error) {
       this.#options.logger.debug('offsets-not-mirrored', { reason: String(error) })
     }
+  }
+
+  /** Static members are left to their timeout: they may come back. */
+  async #watchMembers(signal: AbortSignal): Promise<void> {
+    const { address, groupId, instanceId, lifelines, clock, logger } = this.#options
+    if (lifelines === null || instanceId !== null) return
+    const cluster = new KafkaCluster(address, clock)
+    const coordinator = new GroupCoordinator(cluster, groupId)
+    const lostAtFailure = async <T>(work: Promise<T>): Promise<T> =>
+      work.catch((error: unknown) => {
+        coordinator.lost()
+        throw error
+      })
+    const group = {
+      groupId,
+      own: () => this.#consumer.memberId,
+      members: () => lostAtFailure(classicMembers(coordinator, groupId)),
+      remove: (dead: string) => lostAtFailure(removeClassicMember(coordinator, groupId, dead)),
+    }
+    await watchMembers({ group, lifelines, clock, logger }, signal)
+    await cluster.close()
   }
 
   /** The group's leader shares partitions out; joining again makes it do so. */

@@ -7,6 +7,7 @@
 import { consumerGroupHeartbeatV1 } from '@platformatic/kafka'
 import type { DurationMs } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
+import type { Lifelines } from '../../ports/lifelines.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type {
   Assigned,
@@ -17,6 +18,7 @@ import { GroupCoordinator } from './group-coordinator.ts'
 import type { KafkaAddress } from './kafka-address.ts'
 import { KafkaCluster } from './kafka-cluster.ts'
 import { apiCodes, kafkaFailure } from './kafka-failures.ts'
+import { consumerMembers, type WatchedGroup, watchMembers } from './member-watch.ts'
 
 export interface GroupOptions {
   readonly address: KafkaAddress
@@ -29,6 +31,8 @@ export interface GroupOptions {
    */
   readonly instanceId: string | null
   readonly topics: readonly string[]
+  /** By which members miss each other; closed with the membership. Null: only Kafka misses them. */
+  readonly lifelines: Lifelines | null
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -87,7 +91,12 @@ class ConsumerGroup implements PartitionAssignment {
   }
 
   async run(take: (assigned: Assigned) => Promise<void>, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#options
+    const { clock, lifelines, instanceId, logger } = this.#options
+    const watchable = lifelines !== null && instanceId === null
+    const group = this.#watched()
+    const watching = watchable
+      ? watchMembers({ group, lifelines, clock, logger }, signal)
+      : Promise.resolve()
     try {
       while (!signal.aborted) {
         const waitMs = await this.#beat(take)
@@ -97,6 +106,8 @@ class ConsumerGroup implements PartitionAssignment {
       await this.#taking
       await take(new Map())
       await this.#leave()
+      await watching
+      await lifelines?.close()
       for (const resolve of this.#confirmations.splice(0)) resolve()
       await this.#cluster.close()
     }
@@ -136,6 +147,23 @@ class ConsumerGroup implements PartitionAssignment {
     } catch (error) {
       await this.#failed(error, take)
       return AFTER_FAILURE_MS
+    }
+  }
+
+  #watched(): WatchedGroup {
+    const { groupId, memberId } = this.#options
+    return {
+      groupId,
+      own: () => (this.#epoch > 0 ? memberId : null),
+      members: () => consumerMembers(this.#coordinator, groupId),
+      remove: async (dead) => {
+        const connection = await this.#coordinator.connection()
+        const gone = [groupId, dead, LEFT_EPOCH, null, null, REBALANCE_TIMEOUT_MS] as const
+        await consumerGroupHeartbeatV1.api.async(connection, ...gone, null, null, null, [])
+        // The answer to our own says what is ours now.
+        this.#due = true
+        this.#wake()
+      },
     }
   }
 

@@ -2,6 +2,7 @@ import { deepEqual, equal, ok } from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { test } from 'node:test'
 import { kafkaOrSkip, sharedKafka } from '../../../test/servers/shared-kafka.ts'
+import type { Lifelines } from '../../ports/lifelines.ts'
 import type { Logger } from '../../ports/logger.ts'
 import type { Assigned, PartitionAssignment } from '../../ports/partition-assignment.ts'
 import { systemClock } from '../clock/system-clock.ts'
@@ -31,7 +32,7 @@ async function setUp(): Promise<Omit<GroupOptions, 'memberId' | 'instanceId'>> {
   const log = openKafkaLog({ address, clock })
   for (const topic of topics) await log.ensureTopic(topic, { partitions: PARTITIONS })
   await log.close()
-  return { address, groupId, topics, clock, logger: silent }
+  return { address, groupId, topics, lifelines: null, clock, logger: silent }
 }
 
 function start(
@@ -146,6 +147,47 @@ for (const [name, join] of [
             assigned().filter((name) => name.startsWith(`${topic}/`)).length === PARTITIONS / 2,
         )
       await until(() => evenly(first) && evenly(second))
+    },
+  )
+
+  test(
+    `${name} group: a member that others take for dead has to leave, and joins again`,
+    options,
+    async (t) => {
+      if (!kafkaOrSkip(t)) return
+      const group = await setUp()
+      const died: unknown[] = []
+      let isDead = false
+      const lifelines: Lifelines = {
+        hold: async () => undefined,
+        ended: async (names) => (isDead ? names : []),
+        close: async () => undefined,
+      }
+      const logger: Logger = {
+        ...silent,
+        warn: (what, facts) => {
+          if (what !== 'group-member-died') return
+          died.push(facts)
+          isDead = false
+        },
+      }
+      const first = start(join, {
+        ...{ ...group, memberId: 'one', instanceId: null },
+        ...{ lifelines, logger },
+      })
+      t.after(() => first.stop())
+      await until(() => first.assigned().length === 2 * PARTITIONS)
+      const second = start(join, { ...group, memberId: 'two', instanceId: null })
+      t.after(() => second.stop())
+      const shared = (): boolean =>
+        second.assigned().length === PARTITIONS && first.assigned().length === PARTITIONS
+      await until(shared)
+      isDead = true
+      // The broker had it as a member, or the request to leave had failed.
+      await until(() => died.length > 0)
+      await second.assignment.confirmed(new AbortController().signal)
+      await until(shared)
+      equal(died.length, 1)
     },
   )
 
