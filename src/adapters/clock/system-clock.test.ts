@@ -35,6 +35,22 @@ test('a sleep with a signal that is aborted already does not wait', async () => 
   ok(clock.monotonicMs() - startedMs < 10_000)
 })
 
+test('of several that give up their turn one goes on in each turn of the event loop', async () => {
+  const order: string[] = []
+  const goOn = async (name: string): Promise<void> => {
+    await clock.sleep(0)
+    order.push(name)
+  }
+  const all = Promise.all(['first', 'second', 'third'].map(goOn))
+  // The event loop looks at sockets between two turns; what else waits for one runs in each.
+  setImmediate(() => {
+    order.push('others')
+    setImmediate(() => order.push('others'))
+  })
+  await all
+  deepEqual(order, ['first', 'others', 'second', 'others', 'third'])
+})
+
 test('a sleep longer than a timer can hold does not fire at once', async () => {
   const stop = new AbortController()
   let ended = false

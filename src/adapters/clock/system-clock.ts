@@ -15,14 +15,31 @@ export function systemClock(): Clock {
 }
 
 async function sleep(durationMs: DurationMs, signal?: AbortSignal): Promise<void> {
-  // No time to pass, only a turn for everybody else: a timer would cost a whole millisecond.
-  if (durationMs <= 0) return new Promise((resolve) => setImmediate(resolve))
+  if (durationMs <= 0) return nextTurn()
   let leftMs = durationMs
   while (leftMs > LONGEST_TIMER_MS && signal?.aborted !== true) {
     await sleepOnce(LONGEST_TIMER_MS, signal)
     leftMs -= LONGEST_TIMER_MS
   }
   await sleepOnce(leftMs, signal)
+}
+
+/** Who has no time to pass, only a turn for everybody else; first come, first served. */
+const waiting: (() => void)[] = []
+
+/**
+ * A timer would cost a whole millisecond. One a turn of the event loop: tasks that all have a backlog would otherwise
+ * compute one after the other before a socket is looked at, and the database would wait for rows.
+ */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    if (waiting.push(resolve) === 1) setImmediate(resumeFirst)
+  })
+}
+
+function resumeFirst(): void {
+  waiting.shift()?.()
+  if (waiting.length > 0) setImmediate(resumeFirst)
 }
 
 function sleepOnce(durationMs: DurationMs, signal: AbortSignal | undefined): Promise<void> {
