@@ -41,6 +41,8 @@ export const MAX_UNTOLD_ALERTS = 10_000
 export const SNAPSHOT_RECORDS = 100_000
 export const SNAPSHOT_INTERVAL_MS: DurationMs = MINUTE_MS
 export const SNAPSHOT_TIME_SHARE = 0.1
+/** Tasks that begin together take their first snapshots in so many turns, not all at the same moment. */
+export const SNAPSHOT_TURNS = 8
 
 export interface TaskObserver extends CommitObserver {
   taskStarted(
@@ -102,6 +104,8 @@ export class TaskRunner {
   #snapshotAtMs: DurationMs = 0
   #snapshotCostMs: DurationMs = 0
   #recordsSinceSnapshot = 0
+  /** What is left of records and time until the next one is due. */
+  #snapshotShare = 1
   /** Records below were in the log when the task started: they see what was in force before. */
   #newsFromOffset = 0
   /** To be told again, oldest first. */
@@ -188,6 +192,9 @@ export class TaskRunner {
     observer.taskStarted(this.id, { epoch, nextOffset, rerun, keys: this.#task.keys, elapsedMs })
     this.#snapshotAtMs = clock.monotonicMs()
     this.#recordsSinceSnapshot = rerun
+    // After a restore they differ anyway.
+    const turn = rerun === 0 ? this.id.partition % SNAPSHOT_TURNS : 0
+    this.#snapshotShare = 1 - turn / SNAPSHOT_TURNS
     this.#queue = new CommitQueue({
       task: this.id,
       epoch,
@@ -357,7 +364,10 @@ export class TaskRunner {
     if (this.#recordsSinceSnapshot === 0 || queue.snapshotWaits) return
     const nowMs = clock.monotonicMs()
     const sinceMs = nowMs - this.#snapshotAtMs
-    const due = this.#recordsSinceSnapshot >= SNAPSHOT_RECORDS || sinceMs >= SNAPSHOT_INTERVAL_MS
+    const share = this.#snapshotShare
+    const due =
+      this.#recordsSinceSnapshot >= SNAPSHOT_RECORDS * share ||
+      sinceMs >= SNAPSHOT_INTERVAL_MS * share
     if (!due || sinceMs < this.#snapshotCostMs / SNAPSHOT_TIME_SHARE) return
     this.#takeSnapshot(queue, nowMs)
   }
@@ -368,6 +378,7 @@ export class TaskRunner {
     this.#snapshotAtMs = clock.monotonicMs()
     this.#snapshotCostMs = this.#snapshotAtMs - nowMs
     this.#recordsSinceSnapshot = 0
+    this.#snapshotShare = 1
     queue.addSnapshot({
       task: this.id,
       epoch: queue.epoch,

@@ -25,7 +25,7 @@ import {
   type Sent,
 } from './queued-publisher.ts'
 
-/** Alerts, handlings, and entities beside them, of one batch. */
+/** Alerts, or entities, of one batch, and as many handlings beside them. */
 const BATCH_SIZE = 500
 /** An alert that is over, and an entity that is gone, are kept so long, so that an older put can't bring them back. */
 const OVER_KEPT_MS = DAY_MS

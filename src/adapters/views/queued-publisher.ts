@@ -31,7 +31,7 @@ const CLOSE_PATIENCE_MS: DurationMs = 2 * SECOND_MS
 /** One batch carries no more than about this. */
 const MAX_BATCH_CHARACTERS = 1024 * 1024
 
-/** Alerts in the order of their telling; entries of different keys. */
+/** Alerts in the order of their telling; or entries of different keys, where no alert waits. */
 export interface PublishedBatch {
   readonly alerts: readonly Alert[]
   readonly handled: readonly HandledAlert[]
@@ -55,7 +55,7 @@ export interface Sent {
 export interface PublishingStore {
   /** As messages call it. */
   readonly name: string
-  /** Alerts and handlings, and entries beside them, of one batch. */
+  /** Alerts, or entries, of one batch, and as many handlings beside them. */
   readonly batchSize: number
   /**
    * An empty batch only looks. `known` is the newest number this publisher saw. Rejects where nothing of the
@@ -135,7 +135,8 @@ export function createQueuedPublisher(options: QueuedPublisherOptions): QueuedPu
     }
     alerts = alerts.slice(store.batchSize)
     handled = handled.slice(store.batchSize)
-    let room = store.batchSize - batch.alerts.length
+    // Alerts go alone: whoever follows has them before it reads what may wait.
+    let room = batch.alerts.length > 0 ? 0 : store.batchSize
     let characters = MAX_BATCH_CHARACTERS
     for (const [name, entry] of entries) {
       if (room <= 0 || characters <= 0) break

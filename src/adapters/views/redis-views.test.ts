@@ -98,6 +98,27 @@ describe('views in Redis', () => {
     await Promise.all([publisher.close(), a.close(), b.close(), late.close()])
   })
 
+  it('tell alerts apart from entities, which may be many and wait', async (t) => {
+    if (!hasRedis(t)) return
+    const place = placeOf(await sharedRedis())
+    const publisher = await openRedisPublisher(place)
+    const views = await openRedisViews(place)
+    const told: (readonly FeedMessage[])[] = []
+    views.subscribe((messages) => told.push(messages))
+    const entities = 500
+    for (let n = 1; n <= entities; n++) {
+      await publisher.put([entryOf(`k${n}`, n)])
+      if (n % 50 === 0) await publisher.publishAlerts([alertOf(String(n))])
+    }
+    await publisher.flush()
+    await until('all was told', () => views.position().sequence >= publisher.sequence)
+    assert.equal(told.flat().length, entities + entities / 50)
+    for (const messages of told) {
+      assert.equal(new Set(messages.map(({ type }) => type)).size, 1, JSON.stringify(messages))
+    }
+    await Promise.all([publisher.close(), views.close()])
+  })
+
   it('of several publishers end with the newest put, whoever sent it', async (t) => {
     if (!hasRedis(t)) return
     const place = placeOf(await sharedRedis())
