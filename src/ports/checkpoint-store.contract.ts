@@ -577,6 +577,37 @@ export function checkpointStoreContract(name: string, open: OpenCheckpointStore)
         )
         for (const task of tasks) deepEqual(await offsetsOf(store, task), numbers(0, 60))
       }))
+
+    test('of tasks that commit at once, one that is fenced or cannot be written holds up no other', () =>
+      withStore(async ({ store, records }, _task, second) => {
+        const tasks = Array.from({ length: 12 }, newTask)
+        const epochs = await Promise.all(tasks.map((task) => runTo(store, task, 3)))
+        const isFenced = (index: number): boolean => index % 4 === 1
+        const isBroken = (index: number): boolean => index === 6
+        for (const task of tasks.filter((_, index) => isFenced(index))) await second.claim(task)
+        const outcomes = await Promise.allSettled(
+          tasks.map((task, index) => {
+            const chunk = chunkOf(store, task, 3, 5)
+            const archive = [isBroken(index) ? { ...chunk, table: 'no_such_table' } : chunk]
+            const alerts = [alertOf(task)]
+            const { epoch } = epochs[index] ?? { epoch: 0 }
+            const part = { fromOffset: 3, toOffset: 5, archive, alerts, journal: [entryOf(3)] }
+            return store.commit(checkpoint(task, epoch, part))
+          }),
+        )
+        for (const [index, task] of tasks.entries()) {
+          const outcome = outcomes[index]
+          const written = !isFenced(index) && !isBroken(index)
+          if (isBroken(index)) equal(outcome?.status, 'rejected')
+          else {
+            const value = isFenced(index) ? 'fenced' : 'committed'
+            deepEqual(outcome, { status: 'fulfilled', value })
+          }
+          deepEqual(await offsetsOf(store, task), numbers(0, written ? 5 : 3))
+          deepEqual(await records.revisions(alertOf(task).id), written ? [1] : [])
+          deepEqual(await store.journal(task), written ? [entryOf(3)] : [])
+        }
+      }))
   })
 
   describe(`${name}: commits`, () => {

@@ -5,7 +5,7 @@ import pg from 'pg'
 import { to as copyTo } from 'pg-copy-streams'
 import { assert } from '../../kernel/errors.ts'
 import { type DurationMs, SECOND_MS } from '../../kernel/time.ts'
-import type { ArchiveChunk, ArchivedEvent, ArchiveTable } from '../../ports/archive.ts'
+import type { ArchivedEvent, ArchiveTable } from '../../ports/archive.ts'
 import type {
   ArchiveRange,
   Checkpoint,
@@ -18,17 +18,18 @@ import type {
   TaskId,
 } from '../../ports/checkpoint-store.ts'
 import type { DatabaseAddress } from './address.ts'
-import { ensureArchiveTable, flagRepeats } from './archive-table.ts'
-import { type CopyBatch, CopyBatchQuery, type CopyRows } from './copy-batch.ts'
+import { ensureArchiveTable } from './archive-table.ts'
+import { CommitGroups } from './commit-groups.ts'
+import { commitCheckpoints, HOLDS_TASK, integer, isTask } from './commit-transaction.ts'
+import { CopyBatchQuery } from './copy-batch.ts'
 import { CopyDecoder } from './copy-decoder.ts'
-import { CopyEncoder, type CopyPayload, META_COLUMNS, type Suspects } from './copy-encoder.ts'
+import { CopyEncoder, META_COLUMNS } from './copy-encoder.ts'
 import { createPool } from './database.ts'
 import { databaseError, isPassing, sqlState } from './failures.ts'
-import { hasOutputs, writeOutputs } from './outputs.ts'
 import { prepareSnapshot, readSnapshot, writeSnapshot } from './snapshot-runs.ts'
 import { newestOf } from './stored-alerts.ts'
 
-/** Transactions at a time; further commits wait for a connection. */
+/** Transactions at a time; further commits wait for the next one. */
 export const MAX_COMMIT_CONNECTIONS = 4
 /** Archives read at a time; apart from the commits, which must not wait for a slow reader. */
 export const MAX_READ_CONNECTIONS = 4
@@ -50,8 +51,6 @@ const READ_SETTINGS =
 const ENTITY_SETTINGS =
   'SET statement_timeout = 0; SET enable_sort = on; SET max_parallel_workers_per_gather = 0'
 const LOCK_NOT_AVAILABLE = '55P03'
-/** Always true; marks the transaction, so that whoever claims the task can find it. */
-const HOLDS_TASK = 'pg_try_advisory_xact_lock_shared(hashtext(pipeline), log_partition)'
 
 export interface CheckpointStoreOptions {
   readonly address: DatabaseAddress
@@ -66,6 +65,11 @@ export function createCheckpointStore(options: CheckpointStoreOptions): Checkpoi
 class PostgresCheckpointStore implements CheckpointStore {
   readonly #commits: pg.Pool
   readonly #reads: pg.Pool
+  readonly #groups = new CommitGroups({
+    most: MAX_COMMIT_CONNECTIONS,
+    commitTogether: (group) => this.#commitTogether(group),
+    commitAlone: (checkpoint) => this.#commitAlone(checkpoint),
+  })
 
   constructor({ address, answerTimeoutMs }: CheckpointStoreOptions) {
     this.#commits = createPool({
@@ -109,46 +113,20 @@ class PostgresCheckpointStore implements CheckpointStore {
     }
   }
 
-  async commit(checkpoint: Checkpoint): Promise<CommitOutcome> {
-    const { task, epoch, fromOffset, toOffset, watermarkMs } = checkpoint
-    const { copies, repeats } = archiveOf(checkpoint.archive)
-    const moreFollows = hasOutputs(checkpoint) || repeats.length > 0
-    const statements = [
-      'BEGIN',
-      `UPDATE task SET next_offset = ${integer(toOffset)}, watermark_ms = ${integer(watermarkMs)},
-         updated_at = now(), untold = ${uuids(checkpoint.untold)}
-       WHERE ${isTask(task)} AND epoch = ${integer(epoch)} AND next_offset = ${integer(fromOffset)}
-         AND ${HOLDS_TASK}`,
-      ...copies.map(({ sql }) => sql),
-    ]
-    const batch: CopyBatch = {
-      sql: [...statements, ...(moreFollows ? [] : ['COMMIT'])].join('; '),
-      copies: copies.map(({ rows }) => rows),
-    }
-    // Without events the offset tells nothing about an unclear end; all else may be written twice.
-    const reached = toOffset > fromOffset ? toOffset : null
-    return this.#fenced({ task, epoch, reached }, async (client) => {
-      if ((await runBatch(client, batch)) === 'fenced') return 'fenced'
-      if (!moreFollows) return 'committed'
-      for (const each of repeats) await flagRepeats(client, { ...each, partition: task.partition })
-      await writeOutputs(client, checkpoint)
-      await client.query('COMMIT')
-      return 'committed'
-    })
+  commit(checkpoint: Checkpoint): Promise<CommitOutcome> {
+    return this.#groups.commit(checkpoint)
   }
 
   async saveSnapshot({ task, epoch, offset, entries }: Snapshot): Promise<CommitOutcome> {
-    const fence: CopyBatch = {
-      sql: `BEGIN; UPDATE task SET snapshot_offset = ${integer(offset)}
-        WHERE ${isTask(task)} AND epoch = ${integer(epoch)} AND next_offset >= ${integer(offset)}
-          AND ${HOLDS_TASK}`,
-      copies: [],
-    }
+    const fence = `BEGIN; UPDATE task SET snapshot_offset = ${integer(offset)}
+      WHERE ${isTask(task)} AND epoch = ${integer(epoch)} AND next_offset >= ${integer(offset)}
+        AND ${HOLDS_TASK}`
     const prepared = await prepareSnapshot(this.#commits, task, entries).catch((cause: unknown) => {
       throw databaseError(`Cannot save the snapshot of ${nameOf(task)}`, cause)
     })
     return this.#fenced({ task, epoch, reached: null }, async (client) => {
-      if ((await runBatch(client, fence)) === 'fenced') return 'fenced'
+      const query = new CopyBatchQuery({ sql: fence, fences: 1, copies: [] })
+      if ((await client.query(query).outcome) === 'fenced') return 'fenced'
       await writeSnapshot(client, task, prepared)
       await client.query('COMMIT')
       return 'committed'
@@ -228,6 +206,23 @@ class PostgresCheckpointStore implements CheckpointStore {
     } finally {
       client.release(failed)
     }
+  }
+
+  #commitAlone(checkpoint: Checkpoint): Promise<CommitOutcome> {
+    const { task, epoch, fromOffset, toOffset } = checkpoint
+    // Without events the offset tells nothing about an unclear end; all else may be written twice.
+    const reached = toOffset > fromOffset ? toOffset : null
+    return this.#fenced({ task, epoch, reached }, (client) =>
+      commitCheckpoints(client, [checkpoint]),
+    )
+  }
+
+  #commitTogether(group: readonly Checkpoint[]): Promise<CommitOutcome> {
+    return this.#using(this.#commits, `Cannot commit ${group.length} tasks`, async (client) => {
+      const outcome = await commitCheckpoints(client, group)
+      if (outcome === 'fenced') await client.query('ROLLBACK')
+      return outcome
+    })
   }
 
   /** Runs one transaction; where its end is unclear, or the fence refused it, the outcome is looked up. */
@@ -327,45 +322,8 @@ async function connect(pool: pg.Pool, tried: string): Promise<pg.PoolClient> {
   }
 }
 
-function runBatch(client: pg.PoolClient, batch: CopyBatch): Promise<'done' | 'fenced'> {
-  return client.query(new CopyBatchQuery(batch)).outcome
-}
-
-/** One COPY a table, however many chunks were merged; and the rows that may be repeats of older ones. */
-function archiveOf(chunks: readonly ArchiveChunk[]): {
-  readonly copies: readonly { readonly sql: string; readonly rows: CopyRows }[]
-  readonly repeats: readonly Suspects[]
-} {
-  const tables = new Map<string, { sql: string; rows: Buffer[] }>()
-  const repeats: Suspects[] = []
-  for (const { table, payload } of chunks) {
-    for (const { buffers, columns, suspects } of payload as readonly CopyPayload[]) {
-      const sql = `COPY ${table} (${columns.join(', ')}) FROM STDIN (FORMAT binary)`
-      const known = tables.get(sql) ?? { sql, rows: [] }
-      known.rows.push(...buffers)
-      tables.set(sql, known)
-      if (suspects !== null) repeats.push(suspects)
-    }
-  }
-  return { copies: [...tables.values()], repeats }
-}
-
 function nameOf(task: TaskId): string {
   return `${task.pipeline}/${task.partition}`
-}
-
-function isTask(task: TaskId): string {
-  return `pipeline = ${pg.escapeLiteral(task.pipeline)} AND log_partition = ${integer(task.partition)}`
-}
-
-/** Numbers that are written into statements are whole, whatever the caller believed. */
-function integer(value: number): string {
-  assert(Number.isSafeInteger(Math.trunc(value)), `${value} is no whole number.`)
-  return String(Math.trunc(value))
-}
-
-function uuids(ids: readonly string[]): string {
-  return `${pg.escapeLiteral(`{${ids.join()}}`)}::uuid[]`
 }
 
 /** Entries that hold at or after an offset: the last one before it too. */

@@ -19,6 +19,8 @@ export type CopyRows = readonly Buffer[]
 export interface CopyBatch {
   /** Statements, the fence being the first UPDATE; as many COPY … FROM STDIN as there are `copies`. */
   readonly sql: string
+  /** Rows that the fence must move. */
+  readonly fences: number
   readonly copies: readonly CopyRows[]
 }
 
@@ -27,7 +29,7 @@ export type CopyBatchOutcome = 'done' | 'fenced'
 /**
  * A query for pg's `client.query()`; `outcome` settles once the server has answered to all of it.
  *
- * Where the fence moved no row, nothing is sent and the outcome is `fenced`: the transaction is then
+ * Where the fence moved fewer rows than it must, nothing is sent and the outcome is `fenced`: the transaction is then
  * open and failed, and the caller rolls it back.
  */
 export class CopyBatchQuery {
@@ -54,8 +56,13 @@ export class CopyBatchQuery {
 
   handleCommandComplete(message: { readonly text: string }): void {
     const [, command, count] = TAG.exec(message.text) ?? []
-    if (command === 'UPDATE' && count === '0') this.#fenced = true
+    if (command === 'UPDATE' && Number(count) < this.#batch.fences) this.#fenced = true
   }
+
+  /** What a fence returns tells nothing that its tag does not. */
+  handleRowDescription(): void {}
+
+  handleDataRow(): void {}
 
   handleCopyInResponse(connection: Connection): void {
     const rows = this.#batch.copies[this.#copies++]

@@ -23,14 +23,28 @@ export function hasOutputs(checkpoint: Checkpoint): boolean {
   return [alerts, deadLetters, outbox, windows, rows, journal].some((each) => each.length > 0)
 }
 
-export async function writeOutputs(client: pg.PoolClient, checkpoint: Checkpoint): Promise<void> {
-  const { task } = checkpoint
-  await writeAlerts(client, checkpoint.alerts)
-  await writeDeadLetters(client, checkpoint.deadLetters)
-  await writeOutbox(client, checkpoint.outbox)
-  await writeWindows(client, task, checkpoint.windows)
-  await writeRows(client, task.partition, checkpoint.rows)
-  await writeJournal(client, task, checkpoint.journal)
+/** Of tasks of which each has its own keys, so that none writes what another does. */
+export async function writeOutputs(
+  client: pg.PoolClient,
+  checkpoints: readonly Checkpoint[],
+): Promise<void> {
+  await writeAlerts(
+    client,
+    checkpoints.flatMap(({ alerts }) => alerts),
+  )
+  await writeDeadLetters(
+    client,
+    checkpoints.flatMap(({ deadLetters }) => deadLetters),
+  )
+  await writeOutbox(
+    client,
+    checkpoints.flatMap(({ outbox }) => outbox),
+  )
+  for (const { task, windows, rows, journal } of checkpoints) {
+    await writeWindows(client, task, windows)
+    await writeRows(client, task.partition, rows)
+    await writeJournal(client, task, journal)
+  }
 }
 
 async function writeAlerts(client: pg.PoolClient, alerts: readonly Alert[]): Promise<void> {
