@@ -14,19 +14,24 @@ const OWN = {
 } as const
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { seed: { type: 'string', default: '1' }, share: { type: 'string', default: '1' } },
+  options: {
+    seed: { type: 'string', default: '1' },
+    share: { type: 'string', default: '1' },
+    help: { type: 'boolean', default: false },
+  },
 })
 const [number = ''] = positionals
 const trial = COUNTED[number]
 const own = number === '11' || number === '13' ? OWN[number] : undefined
 const seed = Number(values.seed)
 const share = Number(values.share)
-if ((trial === undefined && own === undefined) || !Number.isInteger(seed) || !(share > 0)) {
+const isRunnable = trial !== undefined || own !== undefined
+if (values.help || !isRunnable || !Number.isInteger(seed) || !(share > 0)) {
   const numbers = [...Object.keys(COUNTED), ...Object.keys(OWN)].sort(
     (a, b) => Number(a) - Number(b),
   )
   console.error(`Use: npm run faults -- ${numbers.join('|')} [--seed 1] [--share 1]`)
-  process.exit(2)
+  process.exit(values.help ? 0 : 2)
 }
 const missing = own?.needsServers === false ? [] : stageMissing()
 if (missing.length > 0) {
