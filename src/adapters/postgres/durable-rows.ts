@@ -60,7 +60,9 @@ async function upsert(
 ): Promise<void> {
   const { name, columns, keyColumns, newestBy } = table
   const names = columns.map((column) => column.name)
-  const sources = columns.map(({ type }, index) => `$${index + 4}::${arrayTypeOf(type)}`)
+  const sources = columns.map(
+    ({ name: column, type }, index) => `unnest($${index + 4}::${arrayTypeOf(type)}) AS ${column}`,
+  )
   const values = columns.map(({ name: column, type }) => `${column}::${type}`)
   const replaced = columns
     .slice(keyColumns)
@@ -70,11 +72,12 @@ async function upsert(
         : `${column} = excluded.${column}`,
     )
   const guard = newestBy === undefined ? '' : `WHERE ${name}.${newestBy} <= excluded.${newestBy}`
+  // Side by side in the list of columns: in FROM each of them would be gathered whole, and read again.
   await client.query(
     `INSERT INTO ${name} (tenant_id, log_partition, log_offset, ${names.join(', ')})
      SELECT tenant_id, $1, log_offset, ${values.join(', ')}
-     FROM unnest($2::text[], $3::int8[], ${sources.join(', ')})
-       AS source (tenant_id, log_offset, ${names.join(', ')})
+     FROM (SELECT unnest($2::text[]) AS tenant_id, unnest($3::int8[]) AS log_offset,
+       ${sources.join(', ')}) AS source
      ON CONFLICT (tenant_id, ${names.slice(0, keyColumns).join(', ')}) DO UPDATE
        SET log_partition = excluded.log_partition, log_offset = excluded.log_offset,
          ${replaced.join(', ')}
