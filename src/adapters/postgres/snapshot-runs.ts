@@ -22,8 +22,10 @@ export const MAX_GROWTH = 3
 export const REWRITE_BYTES = 64 * 1024 * 1024
 /** Bytes, before compression, that one question reads at once; a larger bucket stands alone. */
 const READ_BYTES = 16 * 1024 * 1024
-/** Runs that one statement writes. */
-const INSERT_RUNS = 8
+/** Bytes that are put together without a pause, and compressed at once; a larger bucket stands alone. */
+const COMPRESS_BYTES = 4 * 1024 * 1024
+/** Compressed bytes that one statement writes; a larger run stands alone. */
+const INSERT_BYTES = 4 * 1024 * 1024
 
 const FRAME_HEAD = 8
 const GONE = 0xff_ff_ff_ff
@@ -72,19 +74,28 @@ export async function prepareSnapshot(
 ): Promise<PreparedSnapshot> {
   const changes = spread(entries)
   const states = await readStates(database, task)
-  const replaced = bucketsToRewrite(changes, states)
+  const sizes = new Map([...changes].map(([bucket, frames]) => [bucket, bytesOf(frames)]))
+  const replaced = new Set(bucketsToRewrite(sizes, states))
+  const bytesToHold = ([bucket, bytes]: readonly [number, number]): number =>
+    bytes + (replaced.has(bucket) ? (states.get(bucket)?.bytes ?? 0) : 0)
   const runs: Run[] = []
-  for (const [bucket, frames] of changes) {
-    const last = states.get(bucket)?.last ?? 0
-    const anew = replaced.includes(bucket)
-    const merged = anew ? await mergeBucket(database, task, bucket, frames) : frames
-    const isFirst = anew || last === 0
-    const raw = encodeFrames(merged, isFirst)
-    if (raw.length === 0) continue
-    const body = await compress(raw, COMPRESSION)
-    runs.push({ bucket, run: last + 1, rawBytes: raw.length, body })
+  // Commits of the task wait behind its snapshot: buckets one by one would each wait for a turn of a busy thread.
+  for (const group of groupsOf(sizes, bytesToHold, COMPRESS_BYTES)) {
+    const buckets = group.map(([bucket]) => bucket)
+    const anew = buckets.filter((bucket) => replaced.has(bucket))
+    const earlier = anew.length === 0 ? null : await readBuckets(database, task, anew)
+    const prepared = buckets.map((bucket) => {
+      const changed: Frames = changes.get(bucket) ?? new Map()
+      const last = states.get(bucket)?.last ?? 0
+      const isFirst = last === 0 || replaced.has(bucket)
+      return compressRun(encodeFrames(merge(earlier?.get(bucket), changed), isFirst), {
+        bucket,
+        run: last + 1,
+      })
+    })
+    runs.push(...(await Promise.all(prepared)).filter((run) => run !== null))
   }
-  return { runs, replaced }
+  return { runs, replaced: [...replaced] }
 }
 
 /** Behind the fence. A repeat, after an end that was unclear, writes the same again. */
@@ -100,8 +111,7 @@ export async function writeSnapshot(
       [task.pipeline, task.partition, replaced],
     )
   }
-  for (let from = 0; from < runs.length; from += INSERT_RUNS) {
-    const some = runs.slice(from, from + INSERT_RUNS)
+  for (const some of groupsOf(runs, ({ body }) => body.length, INSERT_BYTES)) {
     const rows = some.map((_, row) => `($1, $2, ${[3, 4, 5, 6].map((n) => `$${row * 4 + n}`)})`)
     await client.query(
       `INSERT INTO task_snapshot (pipeline, log_partition, bucket, run, raw_bytes, body)
@@ -123,7 +133,8 @@ export async function* readSnapshot(
   task: TaskId,
 ): AsyncIterable<readonly SnapshotEntry[]> {
   const states = await readStates(database, task)
-  for (const buckets of groupsOf(states)) {
+  for (const group of groupsOf(states, ([, { bytes }]) => bytes, READ_BYTES)) {
+    const buckets = group.map(([bucket]) => bucket)
     for (const frames of (await readBuckets(database, task, buckets)).values()) {
       const entries: SnapshotEntry[] = []
       for (const [key, state] of frames) {
@@ -180,13 +191,12 @@ async function readStates(
 
 /** Those with the most runs first, as far as the snapshot may take the time. */
 function bucketsToRewrite(
-  changes: ReadonlyMap<number, Frames>,
+  sizes: ReadonlyMap<number, number>,
   states: ReadonlyMap<number, BucketState>,
 ): readonly number[] {
   let written = 0
   const grown: { readonly bucket: number; readonly state: BucketState }[] = []
-  for (const [bucket, frames] of changes) {
-    const bytes = bytesOf(frames)
+  for (const [bucket, bytes] of sizes) {
     written += bytes
     const state = states.get(bucket)
     if (state === undefined) continue
@@ -204,15 +214,18 @@ function bucketsToRewrite(
   return chosen
 }
 
-async function mergeBucket(
-  database: Questions,
-  task: TaskId,
-  bucket: number,
-  changed: Frames,
-): Promise<Frames> {
-  const frames = (await readBuckets(database, task, [bucket])).get(bucket) ?? new Map()
-  for (const [key, state] of changed) frames.set(key, state)
-  return frames
+function merge(earlier: Frames | undefined, changed: Frames): Frames {
+  if (earlier === undefined) return changed
+  for (const [key, state] of changed) earlier.set(key, state)
+  return earlier
+}
+
+async function compressRun(
+  raw: Buffer,
+  place: { readonly bucket: number; readonly run: number },
+): Promise<Run | null> {
+  if (raw.length === 0) return null
+  return { ...place, rawBytes: raw.length, body: await compress(raw, COMPRESSION) }
 }
 
 async function readBuckets(
@@ -234,16 +247,22 @@ async function readBuckets(
   return found
 }
 
-function groupsOf(states: ReadonlyMap<number, BucketState>): readonly (readonly number[])[] {
-  const groups: number[][] = []
+/** In their order, each group within the limit; what is larger by itself stands alone. */
+function groupsOf<T>(
+  items: Iterable<T>,
+  bytesOfOne: (item: T) => number,
+  maxBytes: number,
+): readonly (readonly T[])[] {
+  const groups: T[][] = []
   let bytes = Number.POSITIVE_INFINITY
-  for (const [bucket, state] of states) {
-    if (bytes + state.bytes > READ_BYTES) {
+  for (const item of items) {
+    const more = bytesOfOne(item)
+    if (bytes + more > maxBytes) {
       groups.push([])
       bytes = 0
     }
-    groups.at(-1)?.push(bucket)
-    bytes += state.bytes
+    groups.at(-1)?.push(item)
+    bytes += more
   }
   return groups
 }
