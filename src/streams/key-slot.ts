@@ -77,6 +77,8 @@ export interface KeySlot<E extends StreamEvent, S> {
   silenceEpisodes: readonly Episode[]
   /** Where the key's entry stands in the task's silence queue; an entry at another time is out of date. */
   queuedAtMs: EpochMs | null
+  /** Belongs to a snapshot that is being taken, and is not written to it yet. */
+  toSave: boolean
   /** Changed since the last snapshot, since the last view. */
   unsaved: boolean
   unseen: boolean

@@ -41,6 +41,8 @@ export const MAX_UNTOLD_ALERTS = 10_000
 export const SNAPSHOT_RECORDS = 100_000
 export const SNAPSHOT_INTERVAL_MS: DurationMs = MINUTE_MS
 export const SNAPSHOT_TIME_SHARE = 0.1
+/** A snapshot is taken so many keys at a time, some two milliseconds, so that no event waits for all of it. */
+export const SNAPSHOT_STEP_KEYS = 40
 /** Tasks that begin together take their first snapshots in so many turns, not all at the same moment. */
 export const SNAPSHOT_TURNS = 8
 
@@ -103,6 +105,8 @@ export class TaskRunner {
   #windowsShownAt = -1
   #snapshotAtMs: DurationMs = 0
   #snapshotCostMs: DurationMs = 0
+  /** What the snapshot stands for that is being taken; null where none is. */
+  #snapshotOffset: number | null = null
   #recordsSinceSnapshot = 0
   /** What is left of records and time until the next one is due. */
   #snapshotShare = 1
@@ -228,9 +232,11 @@ export class TaskRunner {
     this.#putViews()
     this.#showOpenWindows()
     this.#snapshotWhenDue(queue)
+    this.#goOnWithSnapshot(queue, SNAPSHOT_STEP_KEYS)
     // Other tasks, the database and the doors get their turn between two batches.
-    if (!idle) await clock.sleep(0)
-    this.#mayRead = await this.#waitForRecords(signal)
+    const goesOn = this.#snapshotOffset !== null
+    if (!idle || goesOn) await clock.sleep(0)
+    this.#mayRead = goesOn || (await this.#waitForRecords(signal))
   }
 
   /** Asks the log only where it may have something, and now and then, so that what is wrong with it is noticed. */
@@ -361,6 +367,7 @@ export class TaskRunner {
 
   #snapshotWhenDue(queue: CommitQueue): void {
     const { clock } = this.#options
+    if (this.#snapshotOffset !== null) return
     if (this.#recordsSinceSnapshot === 0 || queue.snapshotWaits) return
     const nowMs = clock.monotonicMs()
     const sinceMs = nowMs - this.#snapshotAtMs
@@ -369,22 +376,30 @@ export class TaskRunner {
       this.#recordsSinceSnapshot >= SNAPSHOT_RECORDS * share ||
       sinceMs >= SNAPSHOT_INTERVAL_MS * share
     if (!due || sinceMs < this.#snapshotCostMs / SNAPSHOT_TIME_SHARE) return
-    this.#takeSnapshot(queue, nowMs)
+    this.#beginSnapshot()
   }
 
-  #takeSnapshot(queue: CommitQueue, nowMs: DurationMs): void {
+  #beginSnapshot(): void {
     const { clock } = this.#options
-    const entries = this.#task.takeSnapshot()
-    this.#snapshotAtMs = clock.monotonicMs()
-    this.#snapshotCostMs = this.#snapshotAtMs - nowMs
+    const startedMs = clock.monotonicMs()
+    this.#task.beginSnapshot()
+    this.#snapshotOffset = this.#task.nextOffset
     this.#recordsSinceSnapshot = 0
     this.#snapshotShare = 1
-    queue.addSnapshot({
-      task: this.id,
-      epoch: queue.epoch,
-      offset: this.#task.nextOffset,
-      entries,
-    })
+    this.#snapshotCostMs = clock.monotonicMs() - startedMs
+  }
+
+  #goOnWithSnapshot(queue: CommitQueue, keys: number): void {
+    if (this.#snapshotOffset === null) return
+    const { clock } = this.#options
+    const startedMs = clock.monotonicMs()
+    const entries = this.#task.snapshotSome(keys)
+    this.#snapshotAtMs = clock.monotonicMs()
+    this.#snapshotCostMs += this.#snapshotAtMs - startedMs
+    if (entries === null) return
+    const offset = this.#snapshotOffset
+    this.#snapshotOffset = null
+    queue.addSnapshot({ task: this.id, epoch: queue.epoch, offset, entries })
   }
 
   async #waitForRecords(signal: AbortSignal): Promise<boolean> {
@@ -411,8 +426,10 @@ export class TaskRunner {
 
   /** A snapshot at the end makes the next start quick. */
   async #finish(queue: CommitQueue): Promise<void> {
+    this.#goOnWithSnapshot(queue, Number.POSITIVE_INFINITY)
     if (this.#recordsSinceSnapshot > 0 && !queue.snapshotWaits) {
-      this.#takeSnapshot(queue, this.#options.clock.monotonicMs())
+      this.#beginSnapshot()
+      this.#goOnWithSnapshot(queue, Number.POSITIVE_INFINITY)
     }
     const over = new AbortController()
     const patience = this.#options.clock.sleep(STOP_PATIENCE_MS, over.signal)

@@ -134,6 +134,7 @@ export function decodeSlot<E extends StreamEvent, S>(
     silencesPassed: state.s[1],
     silenceEpisodes: state.s[2].length === 0 ? NO_EPISODES : state.s[2],
     queuedAtMs: null,
+    toSave: false,
     unsaved: false,
     unseen: false,
   }

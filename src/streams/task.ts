@@ -49,6 +49,7 @@ import { openWindowEntries } from './open-windows.ts'
 import type { BroadcastDefinition, PendingRule, Pipeline, Silence } from './pipeline.ts'
 import { RecentIds } from './recent-ids.ts'
 import { SilenceQueue } from './silence-queue.ts'
+import { SnapshotWriter } from './snapshot-writer.ts'
 import { SubjectIndex } from './subject-index.ts'
 import { openerOf, type Rebuilt, TaskContext } from './task-context.ts'
 import {
@@ -116,6 +117,8 @@ export class Task<E extends StreamEvent, S> {
   readonly #context: TaskContext<E, S>
   readonly #copy: (frame: Frame<S>) => Frame<S>
   #unsaved: KeySlot<E, S>[] = []
+  /** The one that is being taken. */
+  #snapshot: SnapshotWriter<E, S> | null = null
   #forgotten: string[] = []
   #unseen: KeySlot<E, S>[] = []
   #nextOffset = 0
@@ -317,20 +320,36 @@ export class Task<E extends StreamEvent, S> {
     return openWindowEntries(this.pipeline.name, version, this.openWindows())
   }
 
-  /** State of all keys changed since the last call, as it is after every event below `nextOffset`. */
+  /** State of all keys changed since the last snapshot, as it is after every event below `nextOffset`. */
   takeSnapshot(): readonly SnapshotEntry[] {
+    this.beginSnapshot()
+    return this.snapshotSome(Number.POSITIVE_INFINITY) ?? []
+  }
+
+  /** Begins a snapshot of the same, which is then taken bit by bit; one at a time. */
+  beginSnapshot(): void {
+    assert(this.#snapshot === null, 'A snapshot was begun before the last one was whole.')
     this.#sweep()
     const whole = this.pipeline.broadcasts.length > 0
-    const entries: SnapshotEntry[] = this.#forgotten.map((key) => ({ key, state: null }))
-    for (const slot of this.#unsaved) {
-      slot.unsaved = false
-      const key = scopedKey(slot.tenantId, slot.key)
-      entries.push({ key, state: encodeSlot(slot, this.pipeline, { whole }) })
-    }
+    const first = [
+      ...this.#forgotten.map((key) => ({ key, state: null })),
+      { key: PARTITION_KEY, state: this.#encodePartition() },
+    ]
+    this.#snapshot = new SnapshotWriter(this.#unsaved, first, (slot) => ({
+      key: scopedKey(slot.tenantId, slot.key),
+      state: encodeSlot(slot, this.pipeline, { whole }),
+    }))
+    for (const slot of this.#unsaved) slot.unsaved = false
     this.#forgotten = []
     this.#unsaved = []
-    entries.push({ key: PARTITION_KEY, state: this.#encodePartition() })
-    return entries
+  }
+
+  /** Writes up to so many more keys to the snapshot that was begun; its entries once it is whole. */
+  snapshotSome(keys: number): readonly SnapshotEntry[] | null {
+    const snapshot = this.#snapshot
+    if (snapshot === null || !snapshot.saveSome(keys)) return null
+    this.#snapshot = null
+    return snapshot.entries
   }
 
   /** Starts from a snapshot: `entries` in the order they were saved, `offset` what they stand for. */
@@ -365,6 +384,7 @@ export class Task<E extends StreamEvent, S> {
   }
 
   #applyInputs(inputs: BatchInputs): readonly JournalEntry[] {
+    if (inputs.references.length > 0 || inputs.broadcasts.length > 0) this.#willChangeAll()
     let changed = false
     let newTables = false
     for (const reference of inputs.references) {
@@ -567,6 +587,7 @@ export class Task<E extends StreamEvent, S> {
   /** Gives the event to its key and returns what is noted about it. */
   #judge(event: E, record: Arrival): readonly EventFlag[] | null {
     const slot = this.#slotOf(this.pipeline.topic.keyOf(event), record)
+    this.#willChange(slot)
     this.#slot = slot
     this.#cause = record
     const future = event.recordedAtMs > record.receivedAtMs + FUTURE_TOLERANCE_MS
@@ -620,6 +641,7 @@ export class Task<E extends StreamEvent, S> {
       silencesPassed: 0,
       silenceEpisodes: NO_EPISODES,
       queuedAtMs: known?.queuedAtMs ?? null,
+      toSave: false,
       unsaved: false,
       unseen: false,
     }
@@ -804,6 +826,7 @@ export class Task<E extends StreamEvent, S> {
     if (nowMs - this.#arrivalClockMs < this.outageMs || this.#arrivalClockMs === NO_TIME) return
     for (const slot of this.#slots.values()) {
       if (slot.silentSinceMs === null || slot.silencesPassed > 0) continue
+      this.#willChange(slot)
       slot.silentSinceMs = nowMs
       this.#markUnsaved(slot)
     }
@@ -856,6 +879,7 @@ export class Task<E extends StreamEvent, S> {
   }
 
   #passDeadline(slot: KeySlot<E, S>, atMs: EpochMs): void {
+    this.#willChange(slot)
     this.#markUnsaved(slot)
     this.#markUnseen(slot)
     settle(slot, this.#copy)
@@ -881,6 +905,7 @@ export class Task<E extends StreamEvent, S> {
     const silence = this.#watched[slot.silencesPassed]
     if (silence === undefined) return
     const startsAtMs = this.#silenceDueMs(slot)
+    this.#willChange(slot)
     slot.silencesPassed++
     this.#markUnsaved(slot)
     this.#markUnseen(slot)
@@ -992,6 +1017,15 @@ export class Task<E extends StreamEvent, S> {
       this.#broadcasts.set(topic, table)
       this.#broadcastOffsets[topic] = offset
     }
+  }
+
+  /** To be called before anything of a key changes that snapshots hold. */
+  #willChange(slot: KeySlot<E, S>): void {
+    if (slot.toSave) this.#snapshot?.save(slot)
+  }
+
+  #willChangeAll(): void {
+    this.#snapshot?.saveSome(Number.POSITIVE_INFINITY)
   }
 
   #markUnsaved(slot: KeySlot<E, S>): void {

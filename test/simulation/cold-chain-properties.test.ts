@@ -90,7 +90,7 @@ test('cold chain gives the same whatever the batches, and wherever it restarts',
       const broken = await run(history, async (crank, step) => {
         if (step === 'none') return
         crank.turn()
-        if (step === 'snapshot') crank.snapshot()
+        if (step === 'snapshot') crank.beginSnapshot()
         if (step === 'restart') await crank.restart()
       })
       assert.deepEqual(broken, whole)

@@ -42,6 +42,8 @@ export class Crank {
   readonly outputs: BatchOutput[] = []
   #task: AnyTask
   #epoch: number
+  /** What the snapshot stands for that is under way. */
+  #snapshotOffset: number | null = null
 
   constructor(pipeline: AnyPipeline) {
     this.#pipeline = pipeline
@@ -90,19 +92,35 @@ export class Crank {
   }
 
   snapshot(): void {
-    const entries = this.#task.takeSnapshot()
+    this.beginSnapshot()
+    this.#goOnWithSnapshot(Number.POSITIVE_INFINITY)
+  }
+
+  /** Begins one that is taken a key at a time while the task goes on; ends one that is under way. */
+  beginSnapshot(): void {
+    this.#goOnWithSnapshot(Number.POSITIVE_INFINITY)
+    this.#task.beginSnapshot()
+    this.#snapshotOffset = this.#task.nextOffset
+  }
+
+  #goOnWithSnapshot(keys: number): void {
+    if (this.#snapshotOffset === null) return
+    const entries = this.#task.snapshotSome(keys)
+    if (entries === null) return
     const outcome = this.database.saveSnapshot({
       task: this.#id,
       epoch: this.#epoch,
-      offset: this.#task.nextOffset,
+      offset: this.#snapshotOffset,
       entries,
     })
+    this.#snapshotOffset = null
     if (outcome === 'fenced') throw new Error('A snapshot was fenced.')
   }
 
   /** Forgets everything in memory and comes back from the log and the database. */
   async restart(): Promise<void> {
     this.#task = this.#newTask()
+    this.#snapshotOffset = null
     const claim = this.database.claim(this.#id)
     this.#epoch = claim.epoch
     await restoreTask({
@@ -167,6 +185,7 @@ export class Crank {
       bytes: 0,
     })
     if (outcome === 'fenced') throw new Error('A commit was fenced.')
+    this.#goOnWithSnapshot(1)
     return output
   }
 

@@ -23,7 +23,13 @@ import { type Probe, probePipeline } from './probe-pipeline.ts'
 const RUNS = Number(process.env.OUTRIDER_PROPERTY_RUNS ?? 150)
 const SHUFFLES = Math.max(1_000, RUNS)
 
-type Interruption = 'none' | 'cut' | 'snapshot' | 'restart' | 'snapshot-and-restart'
+type Interruption =
+  | 'none'
+  | 'cut'
+  | 'snapshot'
+  | 'slow snapshot'
+  | 'restart'
+  | 'snapshot-and-restart'
 
 async function runHistory(
   steps: readonly Step[],
@@ -37,6 +43,7 @@ async function runHistory(
     if (interruption === 'none') continue
     crank.turn()
     if (interruption.startsWith('snapshot')) crank.snapshot()
+    if (interruption === 'slow snapshot') crank.beginSnapshot()
     if (interruption.endsWith('restart')) await crank.restart()
   }
   crank.turn()
@@ -50,6 +57,7 @@ const interruptions = fc.array(
     'none',
     'cut',
     'snapshot',
+    'slow snapshot',
     'restart',
     'snapshot-and-restart',
   ),
@@ -66,6 +74,37 @@ test('a batch split anywhere gives the same alerts, archive, windows and state',
         const whole = await runHistory(steps, () => 'none')
         const split = await runHistory(steps, (index) => (cuts[index] === true ? 'cut' : 'none'))
         assert.deepEqual(split, whole)
+      },
+    ),
+    { numRuns: RUNS },
+  )
+})
+
+test('a snapshot taken while events go on holds every key as it was when it was begun', async () => {
+  await fc.assert(
+    fc.asyncProperty(
+      anyHistory,
+      fc.boolean(),
+      fc.nat(),
+      fc.nat({ max: 3 }),
+      async (drawn, broadcast, at, keys) => {
+        const steps = stepsOf(drawn.filter(({ kind }) => broadcast || kind !== 'broadcast'))
+        const begin = steps.length === 0 ? 0 : at % steps.length
+        const whole = new Crank(probePipeline({ broadcast }))
+        for (const step of steps.slice(0, begin)) await runStep(whole, step)
+        const slow = new Crank(probePipeline({ broadcast }))
+        for (const step of steps.slice(0, begin)) await runStep(slow, step)
+        slow.task.beginSnapshot()
+        let entries = slow.task.snapshotSome(0)
+        for (const step of steps.slice(begin)) {
+          await runStep(slow, step)
+          slow.turn()
+          entries ??= slow.task.snapshotSome(keys)
+        }
+        entries ??= slow.task.snapshotSome(Number.POSITIVE_INFINITY)
+        const stateOf = (taken: typeof entries): ReadonlyMap<string, string | null> =>
+          new Map([...(taken ?? [])].map(({ key, state }) => [key, state] as const).sort())
+        assert.deepEqual(stateOf(entries), stateOf(whole.task.takeSnapshot()))
       },
     ),
     { numRuns: RUNS },
