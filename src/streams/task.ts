@@ -320,13 +320,10 @@ export class Task<E extends StreamEvent, S> {
     return openWindowEntries(this.pipeline.name, version, this.openWindows())
   }
 
-  /** State of all keys changed since the last snapshot, as it is after every event below `nextOffset`. */
-  takeSnapshot(): readonly SnapshotEntry[] {
-    this.beginSnapshot()
-    return this.snapshotSome(Number.POSITIVE_INFINITY) ?? []
-  }
-
-  /** Begins a snapshot of the same, which is then taken bit by bit; one at a time. */
+  /**
+   * Begins a snapshot: the state of all keys changed since the last one, as it is after every event below `nextOffset`.
+   * It is then taken bit by bit; one at a time.
+   */
   beginSnapshot(): void {
     assert(this.#snapshot === null, 'A snapshot was begun before the last one was whole.')
     this.#sweep()

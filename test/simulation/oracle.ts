@@ -101,7 +101,8 @@ export function stateOf(
   saved: ReadonlyMap<string, string>,
 ): ReadonlyMap<string, string> {
   const state = new Map(saved)
-  for (const entry of task.takeSnapshot()) {
+  task.beginSnapshot()
+  for (const entry of task.snapshotSome(Number.POSITIVE_INFINITY) ?? []) {
     if (entry.state === null) state.delete(entry.key)
     else state.set(entry.key, entry.state)
   }

@@ -142,11 +142,12 @@ async function grantRead(client: pg.ClientBase, table: string): Promise<void> {
   END $$`)
 }
 
+export interface Repeats extends Suspects {
+  readonly partition: number
+}
+
 /** A late event whose id, key and time the archive has already is a repeat, and says so. */
-export async function flagRepeats(
-  client: pg.ClientBase,
-  suspects: Suspects & { readonly partition: number },
-): Promise<void> {
+export async function flagRepeats(client: pg.ClientBase, suspects: Repeats): Promise<void> {
   const { table, entityColumn, recordedAtColumn, partition, offsets } = suspects
   // Times as literals let the planner leave out the days that can hold neither.
   const from = `timestamptz '${storableInstant(suspects.firstReceivedAtMs)}'`

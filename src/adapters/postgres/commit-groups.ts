@@ -12,6 +12,11 @@ interface Waiting {
   readonly settle: (outcome: Promise<CommitOutcome>) => void
 }
 
+interface Group {
+  readonly members: readonly Waiting[]
+  readonly small: boolean
+}
+
 export interface CommitGroupsOptions {
   /** Transactions at a time. */
   readonly most: number
@@ -47,7 +52,7 @@ export class CommitGroups {
     }
   }
 
-  #take(): readonly Waiting[] {
+  #take(): Group {
     let bytes = 0
     let count = 0
     for (const { checkpoint } of this.#waiting) {
@@ -56,15 +61,13 @@ export class CommitGroups {
       count++
     }
     this.#waitingBytes -= bytes
-    return this.#waiting.splice(0, count)
+    return { members: this.#waiting.splice(0, count), small: bytes < LARGE_GROUP_BYTES }
   }
 
-  async #run(group: readonly Waiting[]): Promise<void> {
-    const bytes = group.reduce((sum, { checkpoint }) => sum + checkpoint.bytes, 0)
-    const small = bytes < LARGE_GROUP_BYTES
+  async #run({ members, small }: Group): Promise<void> {
     this.#running++
     if (small) this.#smallRuns = true
-    await this.#commit(group)
+    await this.#commit(members)
     this.#running--
     if (small) this.#smallRuns = false
     this.#start()

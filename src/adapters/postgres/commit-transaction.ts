@@ -3,9 +3,9 @@
 import pg from 'pg'
 import { assert } from '../../kernel/errors.ts'
 import type { Checkpoint, CommitOutcome, TaskId } from '../../ports/checkpoint-store.ts'
-import { flagRepeats } from './archive-table.ts'
+import { flagRepeats, type Repeats } from './archive-table.ts'
 import { CopyBatchQuery, type CopyRows } from './copy-batch.ts'
-import type { CopyPayload, Suspects } from './copy-encoder.ts'
+import type { CopyPayload } from './copy-encoder.ts'
 import { hasOutputs, writeOutputs } from './outputs.ts'
 
 /** Always true; marks the transaction, so that whoever claims the task can find it. */
@@ -48,10 +48,6 @@ function fencesOf(checkpoints: readonly Checkpoint[]): string {
     WHERE task.pipeline = move.pipeline AND task.log_partition = move.log_partition
       AND task.epoch = move.epoch AND task.next_offset = move.from_offset
     RETURNING ${HOLDS_TASK}`
-}
-
-export interface Repeats extends Suspects {
-  readonly partition: number
 }
 
 /** One COPY a table, however many chunks were merged; and the rows that may be repeats of older ones. */
