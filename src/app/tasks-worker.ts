@@ -47,7 +47,7 @@ async function runTasks(main: MessagePort, data: TaskThreadData): Promise<void> 
   })
   const log = await openLog(settings, { clock, mode: 'write' })
   const database = connectDatabase({ address, maxConnections: 2 })
-  const store = createCheckpointStore({ address })
+  const store = createCheckpointStore({ address, clock })
   const viewPort = createViewPublisherPort(data.viewPort)
   const references = new ReferenceTables(createReferenceStore(database))
   const observer = reportingObserver({

@@ -155,6 +155,8 @@ export interface CheckpointStore {
    * Rejects with `database-unavailable` (retry later): the same content may be committed again.
    */
   commit(checkpoint: Checkpoint): Promise<CommitOutcome>
+  /** A commit may wait a moment for others to share its transaction; after this call those under way don't. */
+  hurry(): void
   /** Fenced alike; never ahead of `next_offset`. */
   saveSnapshot(snapshot: Snapshot): Promise<CommitOutcome>
   /** Lowest offset that a restart could still need from the log, by partition. */

@@ -53,8 +53,12 @@ function queueByHand() {
   }[] = []
   const snapshots: number[] = []
   let retries = 0
+  let hurries = 0
   const store: CheckpointStore = {
     ...simulatedStore(new SimulatedDatabase()),
+    hurry() {
+      hurries++
+    },
     commit: (checkpoint) =>
       new Promise((resolve, reject) => {
         pending.push({ checkpoint, answer: resolve, fail: reject })
@@ -86,7 +90,16 @@ function queueByHand() {
     assert.ok(taken !== undefined, 'nothing is being committed')
     return taken
   }
-  return { queue, clock, next, turn, pending, snapshots, retries: () => retries }
+  return {
+    queue,
+    clock,
+    next,
+    turn,
+    pending,
+    snapshots,
+    retries: () => retries,
+    hurries: () => hurries,
+  }
 }
 
 test('what waits is merged into one commit, in the order in which it came', async () => {
@@ -274,6 +287,19 @@ test('whoever asks whether all is committed hears no while the database is away'
   again.answer('committed')
   await queue.drained()
   assert.equal(await queue.settled(), true)
+})
+
+test('a commit that somebody waits for is not to wait for others', async () => {
+  const { queue, next, hurries } = queueByHand()
+  queue.add(output(0, 1), null)
+  assert.equal(hurries(), 0)
+  const settled = queue.settled()
+  assert.equal(hurries(), 1)
+  queue.add(output(1, 2), null)
+  ;(await next()).answer('committed')
+  ;(await next()).answer('committed')
+  assert.equal(await settled, true)
+  assert.ok(hurries() > 1, 'the second was to hurry too')
 })
 
 test('a queue that is stopped gives up what waits for the database', async () => {

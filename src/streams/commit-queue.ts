@@ -119,12 +119,18 @@ export class CommitQueue {
 
   /** Resolves once all is committed, or the queue has come to an end. */
   async drained(): Promise<void> {
-    while (this.#running !== null && !this.#ended()) await this.#change()
+    while (this.#running !== null && !this.#ended()) {
+      this.#options.store.hurry()
+      await this.#change()
+    }
   }
 
   /** As `drained`, but gives up where the database does not answer; true where all is committed. */
   async settled(): Promise<boolean> {
-    while (this.#running !== null && !this.#ended() && !this.#databaseAway) await this.#change()
+    while (this.#running !== null && !this.#ended() && !this.#databaseAway) {
+      this.#options.store.hurry()
+      await this.#change()
+    }
     return this.#running === null && !this.#ended()
   }
 

@@ -180,6 +180,7 @@ function storeOf(life: ProcessLife, store: CheckpointStore): CheckpointStore {
       }
     },
     commit: (checkpoint) => life.call('store.commit', () => store.commit(checkpoint)),
+    hurry: () => store.hurry(),
     saveSnapshot: (snapshot) => life.call('store.saveSnapshot', () => store.saveSnapshot(snapshot)),
     keepFromOffset: (task) => life.call('store.keepFromOffset', () => store.keepFromOffset(task)),
     readArchive: (table, range) => store.readArchive(table, range),

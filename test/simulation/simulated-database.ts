@@ -229,6 +229,7 @@ export function simulatedStore(database: SimulatedDatabase): CheckpointStore {
       }
     },
     commit: async (checkpoint) => open().commit(checkpoint),
+    hurry: () => undefined,
     saveSnapshot: async (snapshot) => open().saveSnapshot(snapshot),
     async keepFromOffset(task) {
       const { nextOffset, snapshotOffset } = open().taskOf(task)

@@ -20,6 +20,11 @@ export interface ProducerIdentity {
 }
 
 const FIRST_BYTES = 16 * 1024
+/** Buffers of finished batches that the next ones are built in; larger ones, and further ones, are let go. */
+const SPARE_BUFFERS = 32
+const LARGEST_SPARE_BYTES = 256 * 1024
+const spare: Buffer[] = []
+const NOTHING = Buffer.alloc(0)
 /** Smaller ones grow by being compressed, or save nothing. */
 const LEAST_COMPRESSED_BYTES = 512
 const RECEIVED_AT_NAME = Buffer.from(RECEIVED_AT_HEADER)
@@ -29,7 +34,7 @@ export const RECORD_OVERHEAD_BYTES = 96
 
 export class BatchBuilder {
   count = 0
-  #bytes = Buffer.allocUnsafe(FIRST_BYTES)
+  #bytes = spare.pop() ?? Buffer.allocUnsafe(FIRST_BYTES)
   #length = BATCH_HEADER_BYTES
   #baseTimestampMs = 0
   #maxTimestampMs = 0
@@ -67,17 +72,15 @@ export class BatchBuilder {
     this.count++
   }
 
-  /** The batch, whole but for who sends it: `identify` fills that in. */
+  /** The batch, whole but for who sends it: `identify` fills that in. Nothing can be added any more. */
   finish(compression: CompressionName): Buffer {
     const records = this.#bytes.subarray(BATCH_HEADER_BYTES, this.#length)
     const packed =
       compression === 'none' || records.length < LEAST_COMPRESSED_BYTES
         ? null
         : compressionsAlgorithms[compression].compressSync(records)
-    const batch =
-      packed === null
-        ? this.#bytes.subarray(0, this.#length)
-        : Buffer.concat([this.#bytes.subarray(0, BATCH_HEADER_BYTES), packed])
+    const batch = Buffer.concat([this.#bytes.subarray(0, BATCH_HEADER_BYTES), packed ?? records])
+    this.#release()
     const attributes = packed === null ? 0 : compressionsAlgorithms[compression].bitmask
     batch.writeBigInt64BE(0n, 0)
     batch.writeInt32BE(batch.length - BATCH_PREFIX_BYTES, 8)
@@ -89,6 +92,13 @@ export class BatchBuilder {
     batch.writeBigInt64BE(BigInt(this.#maxTimestampMs), 35)
     batch.writeInt32BE(this.count, 57)
     return batch
+  }
+
+  #release(): void {
+    if (spare.length < SPARE_BUFFERS && this.#bytes.length <= LARGEST_SPARE_BYTES) {
+      spare.push(this.#bytes)
+    }
+    this.#bytes = NOTHING
   }
 
   #put(bytes: Uint8Array): void {

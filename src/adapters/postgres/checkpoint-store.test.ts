@@ -12,6 +12,7 @@ import {
 } from '../../ports/checkpoint-store.contract.ts'
 import type { DeadLetter, OutboxEntry, WindowResult } from '../../ports/checkpoint-store.ts'
 import type { Database, SqlRow } from '../../ports/database.ts'
+import { systemClock } from '../clock/system-clock.ts'
 import { createCheckpointStore } from './checkpoint-store.ts'
 import { connectDatabase } from './database.ts'
 import { migrate } from './migrate.ts'
@@ -39,7 +40,10 @@ if (missing === undefined) {
   checkpointStoreContract('PostgreSQL of one’s own', async () => {
     own ??= ownServer()
     const { address, database } = await own
-    return { store: createCheckpointStore({ address }), records: recordsOf(database) }
+    return {
+      store: createCheckpointStore({ address, clock: systemClock() }),
+      records: recordsOf(database),
+    }
   })
 }
 

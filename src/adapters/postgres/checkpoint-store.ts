@@ -17,6 +17,7 @@ import type {
   SnapshotEntry,
   TaskId,
 } from '../../ports/checkpoint-store.ts'
+import type { Clock } from '../../ports/clock.ts'
 import type { DatabaseAddress } from './address.ts'
 import { ensureArchiveTable } from './archive-table.ts'
 import { CommitGroups } from './commit-groups.ts'
@@ -29,6 +30,8 @@ import { databaseError, isPassing, sqlState } from './failures.ts'
 import { prepareSnapshot, readSnapshot, writeSnapshot } from './snapshot-runs.ts'
 import { newestOf } from './stored-alerts.ts'
 
+/** Commits of little begin so far apart. Warnings don't wait for it: most are told before they are committed. */
+const COMMIT_INTERVAL_MS: DurationMs = 50
 /** Transactions at a time; further commits wait for the next one. */
 export const MAX_COMMIT_CONNECTIONS = 4
 /** Archives read at a time; apart from the commits, which must not wait for a slow reader. */
@@ -54,6 +57,8 @@ const LOCK_NOT_AVAILABLE = '55P03'
 
 export interface CheckpointStoreOptions {
   readonly address: DatabaseAddress
+  /** With one, commits of little wait a moment for each other; without, each goes as soon as it may. */
+  readonly clock?: Clock
   /** Tests shorten it. */
   readonly answerTimeoutMs?: DurationMs
 }
@@ -65,13 +70,15 @@ export function createCheckpointStore(options: CheckpointStoreOptions): Checkpoi
 class PostgresCheckpointStore implements CheckpointStore {
   readonly #commits: pg.Pool
   readonly #reads: pg.Pool
-  readonly #groups = new CommitGroups({
-    most: MAX_COMMIT_CONNECTIONS,
-    commitTogether: (group) => this.#commitTogether(group),
-    commitAlone: (checkpoint) => this.#commitAlone(checkpoint),
-  })
+  readonly #groups: CommitGroups
 
-  constructor({ address, answerTimeoutMs }: CheckpointStoreOptions) {
+  constructor({ address, clock, answerTimeoutMs }: CheckpointStoreOptions) {
+    this.#groups = new CommitGroups({
+      most: MAX_COMMIT_CONNECTIONS,
+      apart: clock === undefined ? null : { clock, intervalMs: COMMIT_INTERVAL_MS },
+      commitTogether: (group) => this.#commitTogether(group),
+      commitAlone: (checkpoint) => this.#commitAlone(checkpoint),
+    })
     this.#commits = createPool({
       address,
       maxConnections: MAX_COMMIT_CONNECTIONS,
@@ -115,6 +122,10 @@ class PostgresCheckpointStore implements CheckpointStore {
 
   commit(checkpoint: Checkpoint): Promise<CommitOutcome> {
     return this.#groups.commit(checkpoint)
+  }
+
+  hurry(): void {
+    this.#groups.hurry()
   }
 
   async saveSnapshot({ task, epoch, offset, entries }: Snapshot): Promise<CommitOutcome> {

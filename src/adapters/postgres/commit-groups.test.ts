@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate as turn } from 'node:timers/promises'
+import { HOUR_MS } from '../../kernel/time.ts'
 import type { Checkpoint, CommitOutcome } from '../../ports/checkpoint-store.ts'
-import { CommitGroups, LARGE_GROUP_BYTES } from './commit-groups.ts'
+import { systemClock } from '../clock/system-clock.ts'
+import { CommitGroups, type CommitGroupsOptions, LARGE_GROUP_BYTES } from './commit-groups.ts'
 
 interface Running {
   readonly partitions: readonly number[]
@@ -10,7 +12,11 @@ interface Running {
   end(outcome: CommitOutcome | Error): Promise<void>
 }
 
-function rig(most: number): {
+function rig(
+  most: number,
+  apart: CommitGroupsOptions['apart'] = null,
+): {
+  readonly groups: CommitGroups
   readonly running: Running[]
   commit(partition: number, bytes?: number): Promise<CommitOutcome>
 } {
@@ -29,10 +35,12 @@ function rig(most: number): {
     })
   const groups = new CommitGroups({
     most,
+    apart,
     commitTogether: (group) => begin(group, true),
     commitAlone: (checkpoint) => begin([checkpoint], false),
   })
   return {
+    groups,
     running,
     commit: (partition, bytes = 100) => groups.commit(checkpoint(partition, bytes)),
   }
@@ -91,6 +99,34 @@ test('a small one does not wait for a large one', () => {
     running.map(({ partitions }) => partitions),
     [[0], [1]],
   )
+})
+
+test('small ones begin some time apart, unless somebody waits for them', async () => {
+  const { groups, running, commit } = rig(4, { clock: systemClock(), intervalMs: HOUR_MS })
+  void commit(0)
+  await at(running, 0).end('committed')
+  void commit(1)
+  void commit(2)
+  await turn()
+  assert.equal(running.length, 1)
+  groups.hurry()
+  while (running.length < 2) await turn()
+  assert.deepEqual(at(running, 1).partitions, [1, 2])
+  await at(running, 1).end('committed')
+  void commit(3)
+  void commit(4, LARGE_GROUP_BYTES)
+  assert.deepEqual(at(running, 2).partitions, [3, 4])
+  groups.hurry()
+})
+
+test('once that time is over, what came meanwhile goes together', async () => {
+  const { running, commit } = rig(4, { clock: systemClock(), intervalMs: 20 })
+  void commit(0)
+  await at(running, 0).end('committed')
+  void commit(1)
+  void commit(2)
+  while (running.length < 2) await turn()
+  assert.deepEqual(at(running, 1).partitions, [1, 2])
 })
 
 for (const [what, end] of [

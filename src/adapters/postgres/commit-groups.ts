@@ -1,8 +1,10 @@
 // Puts checkpoints of several tasks into one transaction. A transaction costs the same whether it holds ten
-// rows or a thousand, and many tasks with a few rows each are the usual case: what comes while one is under way
-// goes together into the next.
+// rows or a thousand, and many tasks with a few rows each are the usual case: what comes while one is under way,
+// or shortly after it began, goes together into the next.
 
+import type { DurationMs } from '../../kernel/time.ts'
 import type { Checkpoint, CommitOutcome } from '../../ports/checkpoint-store.ts'
+import type { Clock } from '../../ports/clock.ts'
 
 /** A group of so many bytes is large: others may run beside it, and nothing is added to it. */
 export const LARGE_GROUP_BYTES = 1024 * 1024
@@ -20,6 +22,8 @@ interface Group {
 export interface CommitGroupsOptions {
   /** Transactions at a time. */
   readonly most: number
+  /** Small groups begin so far apart; null where each begins as soon as it may. */
+  readonly apart: { readonly clock: Clock; readonly intervalMs: DurationMs } | null
   /** All or nothing; `fenced` where any of them is. */
   commitTogether(group: readonly Checkpoint[]): Promise<CommitOutcome>
   commitAlone(checkpoint: Checkpoint): Promise<CommitOutcome>
@@ -31,6 +35,9 @@ export class CommitGroups {
   #waitingBytes = 0
   #running = 0
   #smallRuns = false
+  #nextSmallMs: DurationMs = 0
+  /** Ends the wait of a small group; null where none waits. */
+  #wait: AbortController | null = null
 
   constructor(options: CommitGroupsOptions) {
     this.#options = options
@@ -45,11 +52,39 @@ export class CommitGroups {
     })
   }
 
+  /** Somebody waits for what was committed last: it goes without waiting for company. */
+  hurry(): void {
+    this.#wait?.abort()
+  }
+
   #start(): void {
     while (this.#waiting.length > 0 && this.#running < this.#options.most) {
-      if (this.#smallRuns && this.#waitingBytes < LARGE_GROUP_BYTES) return
+      if (this.#waitingBytes < LARGE_GROUP_BYTES && !this.#maySmallStart()) return
       void this.#run(this.#take())
     }
+  }
+
+  /** Else it starts later by itself. */
+  #maySmallStart(): boolean {
+    if (this.#smallRuns || this.#wait !== null) return false
+    const { apart } = this.#options
+    if (apart === null) return true
+    const nowMs = apart.clock.monotonicMs()
+    if (nowMs >= this.#nextSmallMs) {
+      this.#nextSmallMs = nowMs + apart.intervalMs
+      return true
+    }
+    void this.#startLater(apart.clock, this.#nextSmallMs - nowMs)
+    return false
+  }
+
+  async #startLater(clock: Clock, waitMs: DurationMs): Promise<void> {
+    const wait = new AbortController()
+    this.#wait = wait
+    await clock.sleep(waitMs, wait.signal)
+    this.#wait = null
+    this.#nextSmallMs = 0
+    this.#start()
   }
 
   #take(): Group {
