@@ -148,6 +148,7 @@ describe('views in DynamoDB', () => {
     const b = closing(t, await openDynamoDbViews(place))
     await a.put([entryOf('a', 1)])
     await a.settle()
+    await until('both readers are there', () => b.position().sequence >= a.position().sequence)
     await withClient(place.address, (client) =>
       client.send(
         new UpdateItemCommand({
