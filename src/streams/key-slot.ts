@@ -10,6 +10,7 @@
 
 import type { DurationMs, EpochMs } from '../kernel/time.ts'
 import type { Episode, PublishedEpisode } from './episode.ts'
+import type { EventTail, TailEvent } from './event-tail.ts'
 import type { RecentIds } from './recent-ids.ts'
 import type { StreamEvent } from './topic.ts'
 
@@ -31,14 +32,6 @@ export interface Frame<S> {
   timers: readonly EventTimer[]
 }
 
-export interface TailEvent<E> {
-  readonly event: E
-  /** Event time, clamped to the arrival where the device's clock runs ahead. */
-  readonly eventTimeMs: EpochMs
-  readonly offset: number
-  readonly receivedAtMs: EpochMs
-}
-
 export interface Mid<S> {
   readonly frame: Frame<S>
   /** Tail events that are contained in the frame. */
@@ -56,7 +49,7 @@ export interface KeySlot<E extends StreamEvent, S> {
   head: Frame<S>
   /** Newest event time of the key. */
   headTimeMs: EpochMs
-  tail: TailEvent<E>[]
+  readonly tail: EventTail<E>
   /** Episodes open at the base or opened since, as last published. */
   published: readonly PublishedEpisode[]
   /** Ids kept by episodes that a late event gave another opener: offset of the opener and rule to id. */
@@ -89,13 +82,6 @@ export const NO_PUBLISHED: readonly PublishedEpisode[] = []
 export const NO_EPISODES: readonly Episode[] = []
 export const NO_TIMERS: readonly EventTimer[] = []
 
-/** Index at which an event of this time belongs; events of one time keep the order of their arrival. */
-export function tailIndex<E>(tail: readonly TailEvent<E>[], eventTimeMs: EpochMs): number {
-  let index = tail.length
-  while (index > 0 && (tail[index - 1]?.eventTimeMs ?? 0) > eventTimeMs) index--
-  return index
-}
-
 /**
  * Moves the base to the mid, and the mid to the head, where enough time or events have passed since the
  * mid: so the base trails by one to two allowances, or by half a tail where events come thick and fast.
@@ -106,13 +92,13 @@ export function advanceBase<E extends StreamEvent, S>(
 ): void {
   const { mid, tail, headTimeMs } = slot
   if (tail.length === 0) return
-  const sinceMs = mid === null ? (tail[0]?.eventTimeMs ?? headTimeMs) : mid.timeMs
+  const sinceMs = mid === null ? (tail.timeAt(0) ?? headTimeMs) : mid.timeMs
   const events = tail.length - (mid?.index ?? 0)
   if (events < SEGMENT_EVENTS && headTimeMs - sinceMs < DISORDER_ALLOWANCE_MS) return
   if (mid !== null) {
     slot.base = mid.frame
     slot.baseTimeMs = mid.timeMs
-    tail.splice(0, mid.index)
+    tail.drop(mid.index)
     forgetSettled(slot)
   }
   slot.mid = { frame: copy(slot.head), index: tail.length, timeMs: headTimeMs }
@@ -126,7 +112,7 @@ export function settle<E extends StreamEvent, S>(
   slot.base = copy(slot.head)
   slot.baseTimeMs = slot.headTimeMs
   slot.mid = null
-  slot.tail = []
+  slot.tail.clear()
   forgetSettled(slot)
 }
 
@@ -135,7 +121,7 @@ export function settleInPlace<E extends StreamEvent, S>(slot: KeySlot<E, S>): vo
   slot.base = slot.head
   slot.baseTimeMs = slot.headTimeMs
   slot.mid = null
-  if (slot.tail.length > 0) slot.tail = []
+  slot.tail.clear()
   forgetSettled(slot)
 }
 
@@ -147,21 +133,18 @@ export function shortenTail<E extends StreamEvent, S>(
   slot: KeySlot<E, S>,
   apply: (frame: Frame<S>, entry: TailEvent<E>) => void,
 ): void {
-  const { mid } = slot
-  const settled = slot.tail.splice(0, SEGMENT_EVENTS)
-  for (const entry of settled) apply(slot.base, entry)
-  slot.baseTimeMs = settled.at(-1)?.eventTimeMs ?? slot.baseTimeMs
-  slot.mid =
-    mid === null || mid.index <= settled.length
-      ? null
-      : { ...mid, index: mid.index - settled.length }
+  const { mid, tail } = slot
+  const settled = Math.min(SEGMENT_EVENTS, tail.length)
+  for (let index = 0; index < settled; index++) apply(slot.base, tail.at(index))
+  slot.baseTimeMs = tail.timeAt(settled - 1) ?? slot.baseTimeMs
+  tail.drop(settled)
+  slot.mid = mid === null || mid.index <= settled ? null : { ...mid, index: mid.index - settled }
   forgetSettled(slot)
 }
 
 /** Drops what no event can change any more: what lies wholly below the base. */
 function forgetSettled<E extends StreamEvent, S>(slot: KeySlot<E, S>): void {
-  const inTail = (offset: number | null): boolean =>
-    slot.tail.some((entry) => entry.offset === offset)
+  const inTail = (offset: number | null): boolean => slot.tail.hasOffset(offset)
   if (slot.published.length > 0) {
     slot.published = slot.published.filter(({ episode, withdrawn }) => {
       if (withdrawn) return episode.updatedAtMs >= slot.baseTimeMs && slot.tail.length > 0

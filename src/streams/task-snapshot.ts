@@ -4,6 +4,7 @@
 import { PlatformError } from '../kernel/errors.ts'
 import type { EpochMs } from '../kernel/time.ts'
 import type { Episode, PublishedEpisode } from './episode.ts'
+import { EventTail, type TailEvent } from './event-tail.ts'
 import { eventValues, fromEventValues } from './event-values.ts'
 import {
   type EventTimer,
@@ -12,7 +13,6 @@ import {
   NO_EPISODES,
   NO_PUBLISHED,
   NO_TIMERS,
-  type TailEvent,
 } from './key-slot.ts'
 import type { Pipeline } from './pipeline.ts'
 import { RecentIds } from './recent-ids.ts'
@@ -81,7 +81,7 @@ export function encodeSlot<E extends StreamEvent, S>(
     bt: Number.isFinite(slot.baseTimeMs) ? slot.baseTimeMs : null,
     m: slot.mid === null ? null : [slot.mid.index, slot.mid.timeMs],
     ht: slot.headTimeMs,
-    e: slot.tail.map((entry) => packEvent(entry, pipeline)),
+    e: Array.from(slot.tail, (entry) => packEvent(entry, pipeline)),
     ...(slot.published.length === 0 ? {} : { p: slot.published }),
     ...(hasAny(slot.aliases) ? { a: [...slot.aliases] } : {}),
     ...(hasAny(slot.effects) ? { o: [...slot.effects] } : {}),
@@ -110,6 +110,8 @@ export function decodeSlot<E extends StreamEvent, S>(
   })
   const base = unpack(state.b)
   const [head, mid] = state.w ?? []
+  const tail = new EventTail(pipeline.topic.archive)
+  for (const packed of state.e) tail.push(unpackEvent(packed, pipeline))
   return {
     key: state.k,
     tenantId: state.t,
@@ -121,7 +123,7 @@ export function decodeSlot<E extends StreamEvent, S>(
         : { frame: mid ? unpack(mid) : base, index: state.m[0], timeMs: state.m[1] },
     head: head === undefined ? base : unpack(head),
     headTimeMs: state.ht,
-    tail: state.e.map((packed) => unpackEvent(packed, pipeline)),
+    tail,
     published: state.p ?? NO_PUBLISHED,
     aliases: state.a === undefined ? null : new Map(state.a),
     effects: state.o === undefined ? null : new Map(state.o),

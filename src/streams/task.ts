@@ -30,6 +30,7 @@ import {
   splitEpisodeId,
   toAlert,
 } from './episode.ts'
+import { EventTail, type TailEvent } from './event-tail.ts'
 import {
   advanceBase,
   DISORDER_ALLOWANCE_MS,
@@ -42,8 +43,6 @@ import {
   settle,
   settleInPlace,
   shortenTail,
-  type TailEvent,
-  tailIndex,
 } from './key-slot.ts'
 import { openWindowEntries } from './open-windows.ts'
 import type { BroadcastDefinition, PendingRule, Pipeline, Silence } from './pipeline.ts'
@@ -625,7 +624,7 @@ export class Task<E extends StreamEvent, S> {
       mid: null,
       head,
       headTimeMs: NO_TIME,
-      tail: [],
+      tail: new EventTail(this.pipeline.topic.archive),
       published: NO_PUBLISHED,
       aliases: null,
       effects: null,
@@ -683,8 +682,8 @@ export class Task<E extends StreamEvent, S> {
     this.#makeRoom(slot)
     if (entry.eventTimeMs < slot.baseTimeMs) return false
     this.#counts.reordered++
-    const index = tailIndex(slot.tail, entry.eventTimeMs)
-    slot.tail.splice(index, 0, entry)
+    const index = slot.tail.indexFor(entry.eventTimeMs)
+    slot.tail.insert(index, entry)
     if (slot.mid !== null && index < slot.mid.index) {
       slot.mid = { ...slot.mid, index: slot.mid.index + 1 }
     }
@@ -741,10 +740,9 @@ export class Task<E extends StreamEvent, S> {
     this.#context.enterRebuild(slot, slot.head, rebuilt)
     for (let index = 0; index <= slot.tail.length; index++) {
       if (slot.mid?.index === index) slot.mid = { ...slot.mid, frame: this.#copy(slot.head) }
-      const entry = slot.tail[index]
-      if (entry !== undefined) this.#apply(slot.head, entry)
+      if (index < slot.tail.length) this.#apply(slot.head, slot.tail.at(index))
     }
-    slot.headTimeMs = slot.tail.at(-1)?.eventTimeMs ?? slot.headTimeMs
+    slot.headTimeMs = slot.tail.timeAt(slot.tail.length - 1) ?? slot.headTimeMs
   }
 
   #amend(slot: KeySlot<E, S>, recomputed: readonly Episode[]): void {
@@ -927,11 +925,11 @@ export class Task<E extends StreamEvent, S> {
     if (this.pipeline.rows === undefined) return
     const { key, tenantId, lastOffset: offset } = slot
     const open = openRows(this.pipeline, { key, tenantId, state: slot.head.state, offset })
-    const newest = slot.tail.at(-1)
+    const { newestOffset } = slot.tail
     for (const [id, change] of open) {
-      if (newest !== undefined) {
+      if (newestOffset !== undefined) {
         slot.rows ??= new Map()
-        slot.rows.set(id, newest.offset)
+        slot.rows.set(id, newestOffset)
       }
       this.#rows.set(id, change)
     }
