@@ -50,8 +50,8 @@ async function statusOf(
   { log, settings }: TopicStatusOptions,
 ): Promise<TopicStatus> {
   const topic = topicName(settings, pipeline.topic.name)
-  const partitions = Array.from({ length: counts.get(topic) ?? 0 }, async (_, partition) => {
-    const { endOffset } = await log.bounds(topic, partition)
+  const ends = await log.endOffsets(topic, counts.get(topic) ?? 0)
+  const partitions = ends.map((endOffset, partition) => {
     const found = progress.get(taskName({ pipeline: pipeline.name, partition }))
     const watermarkMs = found?.watermarkMs ?? 0
     return {
@@ -61,7 +61,7 @@ async function statusOf(
       watermarkMs: watermarkMs === 0 ? null : watermarkMs,
     }
   })
-  return { topic: pipeline.topic.name, partitions: await Promise.all(partitions) }
+  return { topic: pipeline.topic.name, partitions }
 }
 
 /** Tasks of our own answer also while the database is away. */

@@ -131,6 +131,24 @@ export function logContract(
         await rejectsWith(log.read(missing, 0, 0, NO_LIMIT), 'not-found')
         await rejectsWith(log.read(topic, 2, 0, NO_LIMIT), 'not-found')
         await rejectsWith(log.bounds(topic, 2), 'not-found')
+        await rejectsWith(log.endOffsets(topic, 3), 'not-found')
+      }))
+
+    test('the ends of all partitions are found at once', () =>
+      withLog(4, async (log, topic) => {
+        deepEqual(await log.endOffsets(topic, 4), [0, 0, 0, 0])
+        const keys = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
+        await log.append(
+          topic,
+          keys.map((key) => event(key, key)),
+        )
+        const expected = [0, 0, 0, 0]
+        for (const key of keys) {
+          const partition = partitionOf(key, 4)
+          expected[partition] = (expected[partition] ?? 0) + 1
+        }
+        deepEqual(await log.endOffsets(topic, 4), expected)
+        deepEqual(await log.endOffsets(topic, 2), expected.slice(0, 2))
       }))
   })
 

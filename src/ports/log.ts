@@ -74,6 +74,8 @@ export interface Log {
     options: { readonly maxWaitMs: DurationMs; readonly signal: AbortSignal },
   ): Promise<boolean>
   bounds(topic: string, partition: number): Promise<LogBounds>
+  /** Of the first so many partitions, in their order, the offset that the next record will get. */
+  endOffsets(topic: string, partitions: number): Promise<readonly number[]>
   /**
    * Drops what is old or too much, unless a server does so by settings of its own; returns the first
    * offset kept.

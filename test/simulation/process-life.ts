@@ -156,6 +156,8 @@ function logOf(life: ProcessLife, log: Log): Log {
         log.waitForRecords(topic, partition, fromOffset, options),
       ),
     bounds: (topic, partition) => life.call('log.bounds', () => log.bounds(topic, partition)),
+    endOffsets: (topic, partitions) =>
+      life.call('log.endOffsets', () => log.endOffsets(topic, partitions)),
     // Whatever may go, goes: a restart must do with what is left.
     retain: (topic, partition, { keepFromOffset }) =>
       life.call('log.retain', () =>

@@ -109,6 +109,13 @@ export function simulatedLog(disk: SimulatedLogDisk, clock: Clock): Log {
       const { startOffset, records } = disk.partition(topic, partition)
       return { startOffset, endOffset: startOffset + records.length }
     },
+    async endOffsets(topic, partitions) {
+      open()
+      return Array.from({ length: partitions }, (_, partition) => {
+        const { startOffset, records } = disk.partition(topic, partition)
+        return startOffset + records.length
+      })
+    },
     async retain(topic, partition, retention) {
       open()
       return retain(disk.partition(topic, partition), retention)

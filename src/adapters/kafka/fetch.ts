@@ -116,18 +116,26 @@ export async function findOffset(
   place: { readonly topic: string; readonly partition: number },
   kind: OffsetKind,
 ): Promise<FoundOffset> {
+  const places = { topic: place.topic, partitions: [place.partition] }
+  const [found] = await findOffsets(connection, places, kind)
+  return { errorCode: found?.errorCode ?? 0, offset: found?.offset ?? -1 }
+}
+
+/** Of several partitions that the broker leads; rejects as a whole where it refuses one of them. */
+export async function findOffsets(
+  connection: Connection,
+  { topic, partitions }: { readonly topic: string; readonly partitions: readonly number[] },
+  kind: OffsetKind,
+): Promise<readonly (FoundOffset & { readonly partition: number })[]> {
   const { topics } = await listOffsetsV7.api.async(connection, -1, READ_COMMITTED, [
     {
-      name: place.topic,
-      partitions: [
-        {
-          partitionIndex: place.partition,
-          currentLeaderEpoch: ANY_EPOCH,
-          timestamp: TIMESTAMP[kind],
-        },
-      ],
+      name: topic,
+      partitions: partitions.map((partitionIndex) => ({
+        ...{ partitionIndex, currentLeaderEpoch: ANY_EPOCH, timestamp: TIMESTAMP[kind] },
+      })),
     },
   ])
-  const found = topics[0]?.partitions[0]
-  return { errorCode: found?.errorCode ?? 0, offset: Number(found?.offset ?? -1n) }
+  return (topics[0]?.partitions ?? []).map(({ partitionIndex, errorCode, offset }) => ({
+    ...{ partition: partitionIndex, errorCode, offset: Number(offset) },
+  }))
 }

@@ -3,9 +3,9 @@
 import { PlatformError } from '../../kernel/errors.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Log, LogBatch, LogBounds, NewRecord, ReadLimit } from '../../ports/log.ts'
-import { fetchRecords, findOffset, type OffsetKind } from './fetch.ts'
+import { fetchRecords, findOffset, findOffsets, type OffsetKind } from './fetch.ts'
 import type { CompressionName, KafkaAddress } from './kafka-address.ts'
-import { KafkaCluster } from './kafka-cluster.ts'
+import { KafkaCluster, type Leader } from './kafka-cluster.ts'
 import { isPassing, KAFKA, protocolFailure } from './kafka-failures.ts'
 import { KafkaProducer } from './kafka-producer.ts'
 import { ensureKafkaTopic, listKafkaTopics } from './kafka-topics.ts'
@@ -118,6 +118,47 @@ class KafkaLog implements Log {
       this.#offset(topic, partition, 'latest'),
     ])
     return { startOffset, endOffset }
+  }
+
+  /** One question for each broker; partitions whose broker refuses are asked for by themselves, and may be waited for. */
+  async endOffsets(topic: string, partitions: number): Promise<readonly number[]> {
+    this.#cluster.assertOpen(`find the ends of "${topic}"`)
+    const all = Array.from({ length: partitions }, (_, partition) => partition)
+    const led = await Promise.all(
+      all.map(async (partition) => ({
+        partition,
+        leader: await this.#cluster.leader(topic, partition),
+      })),
+    )
+    const answers = [...Map.groupBy(led, ({ leader }) => leader?.id).values()].map((places) => {
+      const [first] = places
+      return this.#endsAt(
+        first?.leader,
+        topic,
+        places.map(({ partition }) => partition),
+      )
+    })
+    const found = (await Promise.all(answers)).flat()
+    const ends = new Map(found.map(({ partition, offset }) => [partition, offset]))
+    return Promise.all(
+      all.map((partition) => ends.get(partition) ?? this.#offset(topic, partition, 'latest')),
+    )
+  }
+
+  async #endsAt(
+    leader: Leader | undefined,
+    topic: string,
+    partitions: readonly number[],
+  ): Promise<readonly { readonly partition: number; readonly offset: number }[]> {
+    if (leader === undefined) return []
+    try {
+      const connection = await this.#cluster.connection('direct', leader)
+      const found = await findOffsets(connection, { topic, partitions }, 'latest')
+      return found.filter(({ errorCode }) => errorCode === KAFKA.none)
+    } catch {
+      // Each is asked for by itself then: that says what is wrong, and with which.
+      return []
+    }
   }
 
   /** Deletes nothing: how long a topic is kept is its own setting, in Kafka. */

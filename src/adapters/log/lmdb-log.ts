@@ -134,6 +134,12 @@ class LmdbLog implements Log {
     return { startOffset, endOffset }
   }
 
+  async endOffsets(topic: string, partitions: number): Promise<readonly number[]> {
+    return Array.from({ length: partitions }, (_, partition) => {
+      return this.#boundsOf(this.#topic(topic, partition).id, partition).endOffset
+    })
+  }
+
   async retain(topic: string, partition: number, retention: Retention): Promise<number> {
     const writer = this.#writerFor(`drop old records of "${topic}"`)
     const { id: topicId } = this.#topic(topic, partition)
