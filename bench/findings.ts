@@ -34,6 +34,14 @@ export const QUICK: Plan = {
   shipments: 100_000,
 }
 
+/**
+ * Alerts are timed this often: each costs several milliseconds of processor over all processes, and what is timed must not
+ * be a part of the load that counts.
+ */
+export const PROBES_PER_SECOND = 10
+/** Each time so many times as long as other measurements under load, for enough of them. */
+export const PROBE_STRETCH = 4
+
 /** Trucks of a fleet where a part does not measure several sizes. */
 export const TRUCKS = 10_000
 

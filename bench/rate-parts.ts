@@ -5,7 +5,14 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { probeAlerts } from './alert-probe.ts'
 import { bareCopy } from './bare-copy.ts'
-import { AT_LEAST, AT_MOST, type Findings, TRUCKS } from './findings.ts'
+import {
+  AT_LEAST,
+  AT_MOST,
+  type Findings,
+  PROBE_STRETCH,
+  PROBES_PER_SECOND,
+  TRUCKS,
+} from './findings.ts'
 import { writeBacklog } from './fleet.ts'
 import { sendLoad } from './load.ts'
 import { type Program, runCommand, startProgram } from './program.ts'
@@ -22,7 +29,10 @@ const TRIED_RULE = {
   fields: ['temperatureC'],
   summary: '{temperatureC} °C on a fast road',
 }
-const ALERTS_PER_SECOND = 100
+/** Of alerts beside the load, where many are timed too. */
+const MANY_ALERTS_PER_SECOND = 100
+/** Of load that does not count: senders begin, and readings of a new fleet open and close what they find. */
+const SETTLE_SECONDS = 3
 
 /** Bare COPY and a backlog through the whole program, in turn; then the replay of what was archived. */
 export async function ratesOfBacklog(findings: Findings): Promise<{ readonly copyRate: number }> {
@@ -146,23 +156,36 @@ async function alertLatencies(findings: Findings, doorRate: number): Promise<voi
   const program = await startProgram({ dataDir })
   // Fills the fleet's state and lets the compiler see the code, as in a program that has run a while.
   await load(program, plan.alertSeconds / 2, doorRate / 2)
-  for (const share of [0.25, 0.5, 0.75]) {
-    findings.say(`timing alerts at ${share} of that rate`)
-    const name = String(share * 100)
-    const loading = load(program, plan.alertSeconds + 1, doorRate * share)
-    await sleep(500)
-    const probed = await probeAlerts({
-      url: program.url,
-      name,
-      seconds: plan.alertSeconds,
-      perSecond: ALERTS_PER_SECOND,
-    })
+  const probedSeconds = plan.alertSeconds * PROBE_STRETCH
+  const time = async (name: string, share: number, probes: Probes): Promise<readonly number[]> => {
+    findings.say(`timing ${probes.perSecond} alerts a second at ${share} of that rate`)
+    const loading = load(program, SETTLE_SECONDS + probes.seconds + 1, doorRate * share)
+    await sleep(SETTLE_SECONDS * 1_000)
+    const probed = await probeAlerts({ url: program.url, name, ...probes })
     await loading
     if (probed.missing > 0) findings.problem(`${probed.missing} alerts did not reach the feed.`)
-    addLatencies(findings, name, probed.latenciesMs)
+    return probed.latenciesMs
   }
+  for (const share of [0.25, 0.5, 0.75]) {
+    const name = String(share * 100)
+    const probes = { perSecond: PROBES_PER_SECOND, seconds: probedSeconds }
+    addLatencies(findings, name, await time(name, share, probes))
+  }
+  const many = { perSecond: MANY_ALERTS_PER_SECOND, seconds: plan.alertSeconds }
+  const latenciesMs = await time('many', 0.5, many)
+  findings.add({
+    id: 'alert.50.many',
+    label: `at 50 % load, ${MANY_ALERTS_PER_SECOND} alerts a second, p99`,
+    value: percentile(latenciesMs, 0.99),
+    unit: 'ms',
+  })
   await program.stop()
   rmSync(dataDir, { recursive: true, force: true })
+}
+
+interface Probes {
+  readonly perSecond: number
+  readonly seconds: number
 }
 
 function load(program: Program, seconds: number, rate: number): Promise<unknown> {

@@ -99,7 +99,7 @@ test('over hours of the simulated city, estimates of arrival are as good as they
   const pool = createPool({ address, maxConnections: 1 })
   t.after(() => pool.end())
   const client = await pool.connect()
-  await writeRows(client, 0, rows)
+  await writeRows(client, [{ partition: 0, rows }])
   client.release()
   const found = await accuracyOf(database, { tenantId: 'default' })
   const { estimates, journeys, horizons, calibration, brierScore } = found

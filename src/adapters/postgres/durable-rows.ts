@@ -11,34 +11,46 @@ const STATEMENT_ROWS = 5_000
 /** How JSON writes what PostgreSQL cannot store, among others. */
 const ESCAPE = '\\u'
 
+/** What one task's partition changed. */
+export interface PartitionRows {
+  readonly partition: number
+  readonly rows: readonly RowChange[]
+}
+
+/** Of several tasks at once, of which each has its own rows: a statement a table, however many they are. */
 export async function writeRows(
   client: pg.PoolClient,
-  partition: number,
-  rows: readonly RowChange[],
+  parts: readonly PartitionRows[],
 ): Promise<void> {
-  for (const { table, changes } of byTable(rows)) {
+  for (const { table, changes } of byTable(parts)) {
     const kept = changes.filter(({ values }) => values !== null)
     const withdrawn = changes.filter(({ values }) => values === null)
-    for (const slice of slices(kept)) await upsert(client, partition, table, slice)
+    for (const slice of slices(kept)) await upsert(client, table, slice)
     for (const slice of slices(withdrawn)) await remove(client, table, slice)
   }
 }
 
+interface PlacedChange extends RowChange {
+  readonly partition: number
+}
+
 interface TableChanges {
   readonly table: RowLayout
-  readonly changes: readonly RowChange[]
+  readonly changes: readonly PlacedChange[]
 }
 
 /** The newest change of each row; names as they will be stored, so that no two of them are one row. */
-function byTable(rows: readonly RowChange[]): readonly TableChanges[] {
-  const tables = new Map<string, { table: RowLayout; newest: Map<string, RowChange> }>()
-  for (const row of rows) {
-    let known = tables.get(row.table.name)
-    if (known === undefined) {
-      known = { table: row.table, newest: new Map() }
-      tables.set(row.table.name, known)
+function byTable(parts: readonly PartitionRows[]): readonly TableChanges[] {
+  const tables = new Map<string, { table: RowLayout; newest: Map<string, PlacedChange> }>()
+  for (const { partition, rows } of parts) {
+    for (const row of rows) {
+      let known = tables.get(row.table.name)
+      if (known === undefined) {
+        known = { table: row.table, newest: new Map() }
+        tables.set(row.table.name, known)
+      }
+      known.newest.set(storedName(row), { ...row, partition })
     }
-    known.newest.set(storedName(row), row)
   }
   return [...tables.values()].map(({ table, newest }) => ({
     table,
@@ -54,9 +66,8 @@ function storedName({ tenantId, key }: RowChange): string {
 
 async function upsert(
   client: pg.PoolClient,
-  partition: number,
   table: RowLayout,
-  rows: readonly RowChange[],
+  rows: readonly PlacedChange[],
 ): Promise<void> {
   const { name, columns, keyColumns, newestBy } = table
   const names = columns.map((column) => column.name)
@@ -75,18 +86,22 @@ async function upsert(
   // Side by side in the list of columns: in FROM each of them would be gathered whole, and read again.
   await client.query(
     `INSERT INTO ${name} (tenant_id, log_partition, log_offset, ${names.join(', ')})
-     SELECT tenant_id, $1, log_offset, ${values.join(', ')}
-     FROM (SELECT unnest($2::text[]) AS tenant_id, unnest($3::int8[]) AS log_offset,
+     SELECT tenant_id, log_partition, log_offset, ${values.join(', ')}
+     FROM (SELECT unnest($1::text[]) AS tenant_id, unnest($2::int4[]) AS log_partition,
+       unnest($3::int8[]) AS log_offset,
        ${sources.join(', ')}) AS source
      ON CONFLICT (tenant_id, ${names.slice(0, keyColumns).join(', ')}) DO UPDATE
        SET log_partition = excluded.log_partition, log_offset = excluded.log_offset,
          ${replaced.join(', ')}
        ${guard}`,
     [
-      partition,
       arrayParameter(
         'text',
         rows.map(({ tenantId }) => tenantId),
+      ),
+      arrayParameter(
+        'int4',
+        rows.map(({ partition }) => partition),
       ),
       arrayParameter(
         'int8',
@@ -131,7 +146,7 @@ async function remove(
   )
 }
 
-function* slices(rows: readonly RowChange[]): Iterable<readonly RowChange[]> {
+function* slices<R extends RowChange>(rows: readonly R[]): Iterable<readonly R[]> {
   for (let from = 0; from < rows.length; from += STATEMENT_ROWS) {
     yield rows.slice(from, from + STATEMENT_ROWS)
   }

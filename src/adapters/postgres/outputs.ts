@@ -40,9 +40,12 @@ export async function writeOutputs(
     client,
     checkpoints.flatMap(({ outbox }) => outbox),
   )
-  for (const { task, windows, rows, journal } of checkpoints) {
+  await writeRows(
+    client,
+    checkpoints.map(({ task, rows }) => ({ partition: task.partition, rows })),
+  )
+  for (const { task, windows, journal } of checkpoints) {
     await writeWindows(client, task, windows)
-    await writeRows(client, task.partition, rows)
     await writeJournal(client, task, journal)
   }
 }
