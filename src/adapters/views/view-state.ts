@@ -1,6 +1,7 @@
 // The newest entry of each key and the alerts that are open, in memory: what the memory views are, and
 // what a process holds of views that lie in Redis.
 
+import type { EpochMs } from '../../kernel/time.ts'
 import type { Alert } from '../../ports/alert.ts'
 import { isNewer, type ViewEntry } from '../../ports/views.ts'
 
@@ -11,8 +12,20 @@ export const MAX_RESOLVED_ALERTS = 10_000
 /** Alerts that are open at once; above it the one told first is forgotten here, never in Postgres. */
 export const MAX_OPEN_ALERTS = 100_000
 
+/**
+ * What is kept of a key: one object for as long as the key is there, brought up to date in place. Entries come and go;
+ * were they kept themselves, all of them would be copied in every minor collection of memory.
+ */
+interface Kept {
+  readonly view: string
+  readonly key: string
+  readonly tenantId: string
+  readonly version: { partition: number; offset: number; clockMs: EpochMs }
+  json: string | null
+}
+
 interface View {
-  readonly entries: Map<string, ViewEntry>
+  readonly entries: Map<string, Kept>
   /** Names in the order of their keys; null where one came or went since it was made. */
   ordered: readonly string[] | null
 }
@@ -35,12 +48,15 @@ export class ViewState {
         return false
       }
       view.ordered = null
-    } else if (!isNewer(entry.version, present.version)) {
-      return false
-    } else if ((present.json === null) !== (entry.json === null)) {
-      view.ordered = null
+      view.entries.set(name, { ...entry, version: { ...entry.version } })
+      return true
     }
-    view.entries.set(name, entry)
+    if (!isNewer(entry.version, present.version)) return false
+    if ((present.json === null) !== (entry.json === null)) view.ordered = null
+    present.version.partition = entry.version.partition
+    present.version.offset = entry.version.offset
+    present.version.clockMs = entry.version.clockMs
+    present.json = entry.json
     return true
   }
 
@@ -61,8 +77,8 @@ export class ViewState {
   }
 
   get(view: string, key: string, tenantId: string): ViewEntry | undefined {
-    const entry = this.#views.get(view)?.entries.get(nameOf(tenantId, key))
-    return entry?.json === null ? undefined : entry
+    const kept = this.#views.get(view)?.entries.get(nameOf(tenantId, key))
+    return kept === undefined || kept.json === null ? undefined : entryOf(kept)
   }
 
   /** Entries that exist, ordered by key. A removed one stays as a marker, so that an older put cannot bring it back. */
@@ -73,8 +89,9 @@ export class ViewState {
       .filter(([, entry]) => entry.json !== null)
       .sort(([, a], [, b]) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
       .map(([entryName]) => entryName)
-    const entries = view.ordered.flatMap((each) => view.entries.get(each) ?? [])
-    return tenantId === undefined ? entries : entries.filter((entry) => entry.tenantId === tenantId)
+    const kept = view.ordered.flatMap((each) => view.entries.get(each) ?? [])
+    const own = tenantId === undefined ? kept : kept.filter((each) => each.tenantId === tenantId)
+    return own.map(entryOf)
   }
 
   openAlerts(tenantId: string | undefined): readonly Alert[] {
@@ -96,6 +113,11 @@ export class ViewState {
     }
     return view
   }
+}
+
+/** As it is now: what is kept changes. */
+function entryOf(kept: Kept): ViewEntry {
+  return { ...kept, version: { ...kept.version } }
 }
 
 function nameOf(tenantId: string, key: string): string {
