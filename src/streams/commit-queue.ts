@@ -118,19 +118,13 @@ export class CommitQueue {
   }
 
   /** Resolves once all is committed, or the queue has come to an end. */
-  async drained(): Promise<void> {
-    while (this.#running !== null && !this.#ended()) {
-      this.#options.store.hurry()
-      await this.#change()
-    }
+  drained(): Promise<void> {
+    return this.#commitNow(() => false)
   }
 
   /** As `drained`, but gives up where the database does not answer; true where all is committed. */
   async settled(): Promise<boolean> {
-    while (this.#running !== null && !this.#ended() && !this.#databaseAway) {
-      this.#options.store.hurry()
-      await this.#change()
-    }
+    await this.#commitNow(() => this.#databaseAway)
     return this.#running === null && !this.#ended()
   }
 
@@ -138,6 +132,14 @@ export class CommitQueue {
   async stop(): Promise<void> {
     this.#aborted.abort()
     await this.#running
+  }
+
+  /** Lets nothing wait for more to be committed with it. */
+  async #commitNow(givesUp: () => boolean): Promise<void> {
+    while (this.#running !== null && !this.#ended() && !givesUp()) {
+      this.#options.store.hurry()
+      await this.#change()
+    }
   }
 
   #push(item: QueuedItem): void {
