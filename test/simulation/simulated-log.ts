@@ -106,14 +106,12 @@ export function simulatedLog(disk: SimulatedLogDisk, clock: Clock): Log {
     },
     async bounds(topic, partition): Promise<LogBounds> {
       open()
-      const { startOffset, records } = disk.partition(topic, partition)
-      return { startOffset, endOffset: startOffset + records.length }
+      return boundsOf(disk.partition(topic, partition))
     },
     async endOffsets(topic, partitions) {
       open()
       return Array.from({ length: partitions }, (_, partition) => {
-        const { startOffset, records } = disk.partition(topic, partition)
-        return startOffset + records.length
+        return boundsOf(disk.partition(topic, partition)).endOffset
       })
     },
     async retain(topic, partition, retention) {
@@ -124,6 +122,10 @@ export function simulatedLog(disk: SimulatedLogDisk, clock: Clock): Log {
       closed.abort()
     },
   }
+}
+
+function boundsOf({ startOffset, records }: Partition): LogBounds {
+  return { startOffset, endOffset: startOffset + records.length }
 }
 
 function readFrom(partition: Partition, fromOffset: number, limit: ReadLimit): LogBatch {
