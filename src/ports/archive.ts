@@ -84,6 +84,8 @@ export interface ArchiveChunk {
   readonly bytes: number
   /** What the adapter that made it writes. */
   readonly payload: readonly unknown[]
+  /** To be called once, when its rows are in the archive: its memory holds other rows from then on. */
+  readonly release?: () => void
 }
 
 /** Encodes rows while the batch is processed. Pure: no I/O. */

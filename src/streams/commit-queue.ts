@@ -194,6 +194,7 @@ export class CommitQueue {
       this.#committedOffset = checkpoint.toOffset
       this.#options.observer.committed(checkpoint, this.#options.clock.monotonicMs() - startedMs)
       for (const batch of batches) batch.release?.()
+      for (const chunk of checkpoint.archive) chunk.release?.()
     })
     this.#bytes -= checkpoint.bytes
   }

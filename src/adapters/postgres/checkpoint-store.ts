@@ -23,6 +23,7 @@ import { ensureArchiveTable } from './archive-table.ts'
 import { CommitGroups } from './commit-groups.ts'
 import { commitCheckpoints, HOLDS_TASK, integer, isTask } from './commit-transaction.ts'
 import { CopyBatchQuery } from './copy-batch.ts'
+import { CopyBlocks } from './copy-blocks.ts'
 import { CopyDecoder } from './copy-decoder.ts'
 import { CopyEncoder, META_COLUMNS } from './copy-encoder.ts'
 import { createPool } from './database.ts'
@@ -71,6 +72,7 @@ class PostgresCheckpointStore implements CheckpointStore {
   readonly #commits: pg.Pool
   readonly #reads: pg.Pool
   readonly #groups: CommitGroups
+  readonly #blocks = new CopyBlocks()
 
   constructor({ address, clock, answerTimeoutMs }: CheckpointStoreOptions) {
     this.#groups = new CommitGroups({
@@ -95,7 +97,7 @@ class PostgresCheckpointStore implements CheckpointStore {
   }
 
   archiveEncoder<E>(table: ArchiveTable<E>): CopyEncoder<E> {
-    return new CopyEncoder(table)
+    return new CopyEncoder(table, this.#blocks)
   }
 
   async claim(task: TaskId): Promise<Claim> {

@@ -4,7 +4,13 @@
 import { deepEqual, equal, ok, throws } from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { ArchivedEvent, ArchiveRowMeta, ArchiveTable, EventFlag } from '../../ports/archive.ts'
+import type {
+  ArchiveChunk,
+  ArchivedEvent,
+  ArchiveRowMeta,
+  ArchiveTable,
+  EventFlag,
+} from '../../ports/archive.ts'
 import { CopyDecoder } from './copy-decoder.ts'
 import { CopyEncoder, type CopyPayload } from './copy-encoder.ts'
 
@@ -229,4 +235,33 @@ test('late events with an id are suspects, once', () => {
     lastReceivedAtMs: 40,
   })
   equal(suspectsOf(), null)
+})
+
+test('memory is used again once all chunks in it are released, and not before', () => {
+  const encoder = new CopyEncoder(table)
+  const LONG = 'x'.repeat(300_000)
+  const chunkOf = (name: string): ReturnType<typeof encoder.take> => {
+    encoder.add(plain, { ...nothing, text: name })
+    return encoder.take()
+  }
+  const textOf = (chunk: ArchiveChunk): unknown => {
+    const [payload] = chunk.payload as readonly [CopyPayload]
+    return decodedIn([HEADER, ...payload.buffers, TRAILER])[0]?.event.text
+  }
+  const memoryOf = (chunk: ArchiveChunk): ArrayBufferLike | undefined =>
+    (chunk.payload as readonly [CopyPayload])[0].buffers.at(-1)?.buffer
+  const first = chunkOf('first')
+  const second = chunkOf('second')
+  equal(memoryOf(second), memoryOf(first))
+  const third = chunkOf(LONG)
+  first.release?.()
+  const fourth = chunkOf(LONG)
+  deepEqual([textOf(second), textOf(third), textOf(fourth)], ['second', LONG, LONG])
+  second.release?.()
+  third.release?.()
+  fourth.release?.()
+  const memories = new Set([first, third, fourth].map(memoryOf))
+  const fifth = chunkOf(LONG)
+  equal(memories.has(memoryOf(fifth)), true)
+  equal(textOf(fifth), LONG)
 })

@@ -1,5 +1,5 @@
 // Rows in the binary format of COPY, written while events are processed. The hottest code of the
-// program: one growing buffer, no garbage for a row.
+// program: blocks of bytes, no garbage for a row.
 
 import { PlatformError } from '../../kernel/errors.ts'
 import type { EpochMs } from '../../kernel/time.ts'
@@ -11,6 +11,7 @@ import type {
   EventFlag,
   RowWriter,
 } from '../../ports/archive.ts'
+import { type CopyBlock, CopyBlocks } from './copy-blocks.ts'
 import { parseNumeric, writeNumeric } from './numeric.ts'
 import { storable, storableJson } from './stored-text.ts'
 
@@ -24,8 +25,6 @@ export const META_COLUMNS = [
   'flags',
 ] as const
 
-/** Buffers grow in steps of this size; a taken chunk leaves the rest of its buffer unused. */
-const BUFFER_BYTES = 1024 * 1024
 /** Strings up to this length are written character by character, which is quicker than a call out. */
 const SHORT_TEXT = 32
 /** Most that a value of fixed size or a short string takes, its length included. */
@@ -37,6 +36,8 @@ export const POSTGRES_EPOCH_MS = 946_684_800_000
 const FIRST_INSTANT_MS = -210_866_803_200_000
 const TEXT_OID = 25
 const TWO_TO_32 = 4_294_967_296
+const NO_BYTES = Buffer.alloc(0)
+const NO_VIEW = new DataView(NO_BYTES.buffer, 0, 0)
 
 /** Late events that carry an id: they may be repeats of what the archive has. */
 export interface Suspects {
@@ -59,10 +60,15 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
   readonly #columns: readonly string[]
   /** What every row may take without asking again; longer values ask for themselves. */
   readonly #rowRoom: number
-  #buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES)
-  #view = viewOf(this.#buffer)
+  readonly #blocks: CopyBlocks
+  /** Null until the first row. */
+  #block: CopyBlock | null = null
+  #buffer: Buffer = NO_BYTES
+  #view: DataView = NO_VIEW
   #start = 0
   #at = 0
+  /** Blocks that rows since the last `take` filled, and what they wrote there. */
+  #fullBlocks: CopyBlock[] = []
   #full: Buffer[] = []
   #fullBytes = 0
   #rows = 0
@@ -72,8 +78,9 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
   #lastTenant = ''
   #lastTenantBytes = Buffer.alloc(0)
 
-  constructor(table: ArchiveTable<E>) {
+  constructor(table: ArchiveTable<E>, blocks = new CopyBlocks()) {
     this.#table = table
+    this.#blocks = blocks
     this.#columns = [...META_COLUMNS, ...table.columns.map((column) => column.name)]
     this.#rowRoom = FIELD_ROOM * this.#columns.length + FLAGS_ROOM
   }
@@ -105,12 +112,32 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
       columns: this.#columns,
       suspects: this.#takeSuspects(),
     }
-    const chunk = { table: this.#table.name, rows: this.#rows, bytes, payload: [payload] }
+    const chunk = {
+      table: this.#table.name,
+      rows: this.#rows,
+      bytes,
+      payload: [payload],
+      release: this.#releaseOf(),
+    }
     this.#start = this.#at
+    this.#fullBlocks = []
     this.#full = []
     this.#fullBytes = 0
     this.#rows = 0
     return chunk
+  }
+
+  /** The chunk uses the blocks that were filled in place of the encoder, and the one at hand beside it. */
+  #releaseOf(): () => void {
+    const used = this.#fullBlocks
+    if (this.#block !== null) {
+      this.#block.users++
+      used.push(this.#block)
+    }
+    const blocks = this.#blocks
+    return () => {
+      for (const block of used) blocks.giveBack(block)
+    }
   }
 
   text(value: string | null): void {
@@ -290,18 +317,27 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
 
   #room(bytes: number): void {
     if (this.#at + bytes <= this.#buffer.length) return
-    const filled = this.#buffer.subarray(this.#start, this.#at)
-    if (filled.length > 0) this.#full.push(filled)
-    this.#fullBytes += filled.length
-    this.#buffer = Buffer.allocUnsafeSlow(Math.max(BUFFER_BYTES, bytes))
-    this.#view = viewOf(this.#buffer)
+    this.#leaveBlock()
+    const block = this.#blocks.take(bytes)
+    this.#block = block
+    this.#buffer = block.buffer
+    this.#view = block.view
     this.#start = 0
     this.#at = 0
   }
-}
 
-function viewOf(buffer: Buffer): DataView {
-  return new DataView(buffer.buffer, buffer.byteOffset, buffer.byteLength)
+  #leaveBlock(): void {
+    const block = this.#block
+    if (block === null) return
+    const filled = this.#buffer.subarray(this.#start, this.#at)
+    if (filled.length === 0) {
+      this.#blocks.giveBack(block)
+      return
+    }
+    this.#fullBlocks.push(block)
+    this.#full.push(filled)
+    this.#fullBytes += filled.length
+  }
 }
 
 /** A number that an `int4` cannot hold. */
