@@ -1,6 +1,7 @@
 // Drives of a vehicle, and so the stops between them: from the first reading on the move to the last before it stood
 // for five minutes, or was silent for an hour. A drive that leads nowhere is none.
 
+import { carriedInto, known } from '../kernel/plain-data.ts'
 import { type DurationMs, type EpochMs, HOUR_MS, MINUTE_MS } from '../kernel/time.ts'
 import type { RowTable } from '../ports/row-table.ts'
 
@@ -12,17 +13,17 @@ export const STOP_MS: DurationMs = 5 * MINUTE_MS
 /** Nothing heard for so long ends it, too. */
 const DRIVE_GAP_MS: DurationMs = HOUR_MS
 
-/** Plain data, changed in place by whoever owns the state. */
+/** Plain data, changed in place by whoever owns the state; NaN: not known. */
 export interface Drive {
   readonly entityType: string
   readonly entityId: string
   readonly startsAtMs: EpochMs
-  readonly startLat: number | null
-  readonly startLon: number | null
+  readonly startLat: number
+  readonly startLon: number
   /** Of its newest reading on the move. */
   endsAtMs: EpochMs
-  endLat: number | null
-  endLon: number | null
+  endLat: number
+  endLon: number
   distanceKm: number
   maxSpeedKmh: number
   /** Nothing ended it yet. */
@@ -49,20 +50,21 @@ export const drives: RowTable<Drive> = {
     row.text(drive.entityType)
     row.text(drive.entityId)
     row.timestamp(drive.startsAtMs)
-    row.float8(drive.startLat)
-    row.float8(drive.startLon)
+    row.float8(known(drive.startLat))
+    row.float8(known(drive.startLon))
     row.timestamp(drive.endsAtMs)
-    row.float8(drive.endLat)
-    row.float8(drive.endLon)
+    row.float8(known(drive.endLat))
+    row.float8(known(drive.endLon))
     row.float8(drive.distanceKm)
     row.float8(drive.maxSpeedKmh)
     row.bool(drive.underWay)
   },
 }
 
+/** NaN: not known. */
 interface Place {
-  readonly lat: number | null
-  readonly lon: number | null
+  readonly lat: number
+  readonly lon: number
 }
 
 /** A reading as drives see it. */
@@ -80,17 +82,28 @@ export interface Movement {
   readonly now: Place
 }
 
-/** The drive after a reading, or null where none is going on; `known` goes on, and is changed in place. */
-export function driveAfter(known: Drive | null, movement: Movement): Drive | null {
-  if (known === null) return movement.moves ? newDrive(movement) : null
-  known.distanceKm += movement.wayKm
-  if (!movement.moves) return known
+/** The drive after a reading, or null where none is going on; `before` goes on, and is changed in place. */
+export function driveAfter(before: Drive | null, movement: Movement): Drive | null {
+  if (before === null) return movement.moves ? newDrive(movement) : null
+  before.distanceKm += movement.wayKm
+  if (!movement.moves) return before
   const { now, speedKmh } = movement
-  known.endsAtMs = movement.atMs
-  known.endLat = now.lat ?? known.endLat
-  known.endLon = now.lon ?? known.endLon
-  if (speedKmh > known.maxSpeedKmh) known.maxSpeedKmh = speedKmh
-  return known
+  before.endsAtMs = movement.atMs
+  if (!Number.isNaN(now.lat)) before.endLat = now.lat
+  if (!Number.isNaN(now.lon)) before.endLon = now.lon
+  if (speedKmh > before.maxSpeedKmh) before.maxSpeedKmh = speedKmh
+  return before
+}
+
+/** As it was, from what JSON made of it. */
+export function restoreDrive(carried: Drive): Drive {
+  const nowhere = {
+    startLat: Number.NaN,
+    startLon: Number.NaN,
+    endLat: Number.NaN,
+    endLon: Number.NaN,
+  }
+  return carriedInto({ ...carried, ...nowhere }, carried)
 }
 
 /** Long enough to be told. */

@@ -2,7 +2,14 @@ import { deepEqual, equal, ok } from 'node:assert/strict'
 import { test } from 'node:test'
 import type { RowTable } from '../ports/row-table.ts'
 import type { Drive } from './drives.ts'
-import { type DrivingSample, drive, newDriving, putOpen } from './driving.ts'
+import {
+  copyDriving,
+  type DrivingSample,
+  drive,
+  newDriving,
+  putOpen,
+  restoreDriving,
+} from './driving.ts'
 import type { DrivingPeriod } from './period.ts'
 
 const START_MS = Date.UTC(2026, 0, 31, 8)
@@ -25,7 +32,6 @@ function periodsOf(sent: readonly Sent[]): readonly DrivingPeriod[] {
     const period = row as unknown as DrivingPeriod
     periods.set(period.startsAtMs, { ...period })
   }
-  let last: DrivingSample | null = null
   for (const { at, ...rest } of sent) {
     const now: DrivingSample = { ...still, ...rest }
     const context = {
@@ -34,8 +40,7 @@ function periodsOf(sent: readonly Sent[]): readonly DrivingPeriod[] {
       put,
       reference: () => undefined,
     }
-    drive(state, { entityType: 'truck', last, now }, context)
-    last = now
+    drive(state, { entityType: 'truck', now }, context)
   }
   putOpen(state, put)
   return [...periods.values()]
@@ -139,15 +144,13 @@ function drivesOf(sent: readonly Sent[]) {
     const drive = row as unknown as Drive
     told.set(drive.startsAtMs, { ...drive })
   }
-  let last: DrivingSample | null = null
   for (const { at, ...rest } of sent) {
     const now: DrivingSample = { ...still, ...rest }
     drive(
       state,
-      { entityType: 'truck', last, now },
+      { entityType: 'truck', now },
       { key: 't', eventTimeMs: START_MS + at * 1_000, put, reference: () => undefined },
     )
-    last = now
   }
   const minute = (atMs: number): number => (atMs - START_MS) / 60_000
   return [...told.values()].map((each) => [
@@ -202,9 +205,38 @@ test('the period that goes on is told every minute', () => {
     const now: DrivingSample = { ...still, speedKmh: 50 }
     drive(
       state,
-      { entityType: 'truck', last: null, now },
+      { entityType: 'truck', now },
       { key: 't', eventTimeMs: START_MS + at * 1_000, put, reference: () => undefined },
     )
   }
   equal(told, 9)
+})
+
+test('a state is the same after JSON, and a copy over a spare one shares nothing', () => {
+  const readings: readonly Sent[] = [
+    ...tank(() => 0).slice(0, 60),
+    { at: 1_800, lat: -1.28, lon: 36.82, speedKmh: 40 },
+    { at: 1_810, lat: -1.281, lon: 36.82, headingDeg: 90, odometerKm: 7 },
+    { at: 2_500, speedKmh: null, fuelLitres: 100 },
+  ]
+  const state = newDriving()
+  let spare = newDriving()
+  let copied = structuredClone(spare)
+  let drove = false
+  for (const { at, ...rest } of readings) {
+    deepEqual(spare, copied)
+    const context = {
+      key: 't',
+      eventTimeMs: START_MS + at * 1_000,
+      put() {},
+      reference: () => undefined,
+    }
+    drive(state, { entityType: 'truck', now: { ...still, ...rest } }, context)
+    deepEqual(restoreDriving(JSON.parse(JSON.stringify(state))), state)
+    drove ||= state.drive !== null
+    spare = copyDriving(state, spare)
+    copied = structuredClone(state)
+  }
+  deepEqual(spare, state)
+  ok(drove && state.fuel !== null)
 })

@@ -3,6 +3,7 @@
 // whole periods fit together whatever range somebody asks about.
 
 import { distanceM } from '../kernel/geo.ts'
+import { carriedInto, copyOver } from '../kernel/plain-data.ts'
 import { type DurationMs, type EpochMs, HOUR_MS, MINUTE_MS, SECOND_MS } from '../kernel/time.ts'
 import type { KeyContext, PutRow } from '../streams/pipeline.ts'
 import {
@@ -12,6 +13,7 @@ import {
   drives,
   isOver,
   leadsSomewhere,
+  restoreDrive,
   STOP_MS,
 } from './drives.ts'
 import { FLEET_TABLE, fleetRowOf } from './fleet-table.ts'
@@ -21,7 +23,12 @@ import {
   fuelChange,
   newFuelBalance,
 } from './fuel-balance.ts'
-import { type DrivingPeriod, drivingPeriods } from './period.ts'
+import {
+  type DrivingPeriod,
+  drivingPeriods,
+  newDrivingPeriod,
+  restoreDrivingPeriod,
+} from './period.ts'
 
 export const PERIOD_MS: DurationMs = 10 * MINUTE_MS
 /** Reports are behind by so much at most while a vehicle sends, and by as much of what it sent before it fell silent. */
@@ -62,54 +69,93 @@ export interface DrivingSample {
   readonly brokenDown?: boolean | null
 }
 
-/** Plain data. */
+/** Where and how fast a vehicle was at a reading. Plain data; NaN: not known. */
+interface Fix {
+  speedKmh: number
+  lat: number
+  lon: number
+  headingDeg: number
+  odometerKm: number
+}
+
+/** Plain data, changed in place: it is there for every vehicle and changes with every reading. */
 export interface DrivingState {
   /** Null before the first level of the fuel. */
   fuel: FuelBalanceState | null
-  /** Litres in a full tank, as readings with both litres and percent tell; null where none did. */
-  tankLitres: number | null
+  /** Litres in a full tank, as readings with both litres and percent tell; NaN where none did. */
+  tankLitres: number
+  /** Null before the first reading. */
   period: DrivingPeriod | null
   /** Null while it stands. */
   drive: Drive | null
   /** Event time at which what goes on was put last. */
   putAtMs: EpochMs
+  /** Of the last reading. */
+  readonly fix: Fix
 }
 
 export function newDriving(): DrivingState {
-  return { fuel: null, tankLitres: null, period: null, drive: null, putAtMs: 0 }
-}
-
-export function copyDriving({ fuel, period, drive, ...rest }: DrivingState): DrivingState {
   return {
-    ...rest,
-    fuel: fuel === null ? null : copyFuelBalance(fuel),
-    period: period === null ? null : { ...period },
-    drive: drive === null ? null : { ...drive },
+    fuel: null,
+    tankLitres: Number.NaN,
+    period: null,
+    drive: null,
+    putAtMs: 0,
+    fix: newFix(),
   }
 }
 
-/** Two readings of one vehicle, one after the other. */
+function newFix(): Fix {
+  return {
+    speedKmh: Number.NaN,
+    lat: Number.NaN,
+    lon: Number.NaN,
+    headingDeg: Number.NaN,
+    odometerKm: Number.NaN,
+  }
+}
+
+/** `spare`, which nobody needs any more, becomes the copy. */
+export function copyDriving(state: DrivingState, spare = newDriving()): DrivingState {
+  spare.fuel = state.fuel === null ? null : copyFuelBalance(state.fuel, spare.fuel)
+  spare.tankLitres = state.tankLitres
+  spare.period = state.period === null ? null : copyOver(state.period, spare.period)
+  spare.drive = state.drive === null ? null : copyOver(state.drive, spare.drive)
+  spare.putAtMs = state.putAtMs
+  copyOver(state.fix, spare.fix)
+  return spare
+}
+
+/** As it was, from what JSON made of it. */
+export function restoreDriving(carried: DrivingState): DrivingState {
+  const { fuel, period, drive: underWay } = carried
+  return {
+    ...carriedInto(newDriving(), carried),
+    fuel: fuel === null ? null : carriedInto(newFuelBalance(), fuel),
+    period: period === null ? null : restoreDrivingPeriod(period),
+    drive: underWay === null ? null : restoreDrive(underWay),
+    fix: carriedInto(newFix(), carried.fix),
+  }
+}
+
+/** A reading of a vehicle, after those before it. */
 export interface DrivingStep {
   readonly entityType: string
-  /** Null: there is none before. */
-  readonly last: DrivingSample | null
   readonly now: DrivingSample
   /** Where the table of fleets names none. */
   readonly model?: string | null
 }
 
 interface Movement extends DriveMovement {
-  readonly last: DrivingSample
-  readonly now: DrivingSample
+  readonly last: Fix
+  readonly now: Fix
 }
 type FilledAnew<T> = { -readonly [K in keyof T]: T[K] }
 
-const NOWHERE: DrivingSample = {
-  ...{ speedKmh: null, lat: null, lon: null, headingDeg: null, odometerKm: null },
-}
 /** Filled anew for every reading, and looked at during it only: most events of a fleet come through here. */
+const fixNow = newFix()
 const movement: FilledAnew<Movement> = {
-  ...{ entityType: '', entityId: '', last: NOWHERE, now: NOWHERE, moves: false },
+  ...{ entityType: '', entityId: '', last: newFix(), now: fixNow, moves: false },
   ...{ atMs: Number.NaN, stepMs: Number.NaN, wayKm: Number.NaN, speedKmh: Number.NaN },
 }
 
@@ -117,7 +163,8 @@ type DrivingContext = Pick<KeyContext, 'key' | 'eventTimeMs' | 'put' | 'referenc
 
 /** Takes a reading in; what is over by it is put, and now and then what goes on. */
 export function drive(state: DrivingState, step: DrivingStep, context: DrivingContext): void {
-  const { last, now } = step
+  const { now } = step
+  takeFix(fixNow, now)
   const atMs = context.eventTimeMs
   const before = state.period
   const period = isWithin(before, atMs) ? before : newPeriod(state, step, context)
@@ -125,24 +172,32 @@ export function drive(state: DrivingState, step: DrivingStep, context: DrivingCo
     if (before !== null) context.put(drivingPeriods, before)
     state.period = period
   }
-  if (last !== null && before !== null) {
-    movement.last = last
-    movement.now = now
+  if (before !== null) {
+    movement.last = state.fix
     movement.entityType = step.entityType
     movement.entityId = context.key
     movement.atMs = atMs
     movement.stepMs = atMs - before.lastAtMs
-    addMovement(period, movement)
+    addMovement(period, movement, now)
     moveOn(state, context)
   }
   addSample(period, now, atMs)
   addFuel(period, state, now, atMs)
+  takeFix(state.fix, now)
   if (atMs - state.putAtMs < PUT_EVERY_MS) return
   context.put(drivingPeriods, period)
   const { drive: underWay, putAtMs } = state
   state.putAtMs = atMs
   if (underWay === null || !isDue(underWay, { putAtMs, atMs })) return
   if (leadsSomewhere(underWay)) context.put(drives, underWay)
+}
+
+function takeFix(fix: Fix, { speedKmh, lat, lon, headingDeg, odometerKm }: DrivingSample): void {
+  fix.speedKmh = speedKmh ?? Number.NaN
+  fix.lat = lat ?? Number.NaN
+  fix.lon = lon ?? Number.NaN
+  fix.headingDeg = headingDeg ?? Number.NaN
+  fix.odometerKm = odometerKm ?? Number.NaN
 }
 
 /** The period and the drive that go on. */
@@ -180,47 +235,22 @@ function newPeriod(
   { entityType, model = null }: DrivingStep,
   context: DrivingContext,
 ): DrivingPeriod {
-  const startsAtMs = Math.floor(context.eventTimeMs / PERIOD_MS) * PERIOD_MS
   const row = fleetRowOf(context.reference(FLEET_TABLE), context.key)
-  state.tankLitres ??= row?.fuelCapacityLitres ?? null
+  if (Number.isNaN(state.tankLitres)) state.tankLitres = row?.fuelCapacityLitres ?? Number.NaN
   const { period: before } = state
-  return {
+  return newDrivingPeriod({
+    entityType,
+    entityId: context.key,
+    startsAtMs: Math.floor(context.eventTimeMs / PERIOD_MS) * PERIOD_MS,
     fleet: row?.fleet ?? null,
     driver: row?.driver ?? null,
     model: row?.model ?? model,
-    loadCapacityKg: row?.loadCapacityKg ?? null,
-    nominalLitresPer100Km: row?.nominalLitresPer100Km ?? null,
-    lat: before?.lat ?? null,
-    lon: before?.lon ?? null,
-    loadKg: before?.loadKg ?? null,
-    loadReadings: 0,
-    loadSumKg: 0,
-    stateReadings: 0,
-    brokenReadings: 0,
-    entityType,
-    entityId: context.key,
-    startsAtMs,
-    lastAtMs: startsAtMs,
-    readings: 0,
-    speedReadings: 0,
-    speedSumKmh: 0,
-    maxSpeedKmh: null,
-    distanceKm: 0,
-    movingMs: 0,
-    idleMs: 0,
-    speedingMs: 0,
-    harshBraking: 0,
-    harshAcceleration: 0,
-    harshCornering: 0,
-    fuelPercent: null,
-    usedPercent: null,
-    refuelledPercent: 0,
-    stolenPercent: 0,
-    usedLitres: null,
-    refuelledLitres: null,
-    stolenLitres: null,
-    consumedLitres: null,
-  }
+    loadCapacityKg: row?.loadCapacityKg ?? Number.NaN,
+    nominalLitresPer100Km: row?.nominalLitresPer100Km ?? Number.NaN,
+    lat: before?.lat ?? Number.NaN,
+    lon: before?.lon ?? Number.NaN,
+    loadKg: before?.loadKg ?? Number.NaN,
+  })
 }
 
 function addSample(period: DrivingPeriod, sample: DrivingSample, atMs: EpochMs): void {
@@ -243,55 +273,66 @@ function addSample(period: DrivingPeriod, sample: DrivingSample, atMs: EpochMs):
   if (speedKmh === null) return
   period.speedReadings++
   period.speedSumKmh += speedKmh
-  if (period.maxSpeedKmh === null || speedKmh > period.maxSpeedKmh) period.maxSpeedKmh = speedKmh
+  if (!(speedKmh <= period.maxSpeedKmh)) period.maxSpeedKmh = speedKmh
 }
 
 /** Takes the way to `now` into the period, and says in the movement how far it led and how fast. */
-function addMovement(period: DrivingPeriod, way: FilledAnew<Movement>): void {
-  const { now, stepMs } = way
+function addMovement(
+  period: DrivingPeriod,
+  way: FilledAnew<Movement>,
+  { fuelLph, rpm, postedLimitKmh }: DrivingSample,
+): void {
+  const { stepMs } = way
+  const { speedKmh } = way.now
   const km = stepMs > 0 ? wayKm(way) : 0
   way.wayKm = km
-  way.speedKmh = now.speedKmh ?? (stepMs > 0 ? (km * HOUR_MS) / stepMs : 0)
+  if (!Number.isNaN(speedKmh)) way.speedKmh = speedKmh
+  else way.speedKmh = stepMs > 0 ? (km * HOUR_MS) / stepMs : 0
   way.moves = way.speedKmh >= MOVING_KMH
   if (stepMs <= 0) return
   period.distanceKm += km
-  const { speedKmh, fuelLph, rpm, postedLimitKmh } = now
-  if (stepMs > GAP_MS || speedKmh === null) return
+  if (stepMs > GAP_MS || Number.isNaN(speedKmh)) return
   if (way.moves) period.movingMs += stepMs
   else if (rpm != null && rpm > 0) period.idleMs += stepMs
   if (speedKmh > (postedLimitKmh ?? SPEEDING_KMH) + SPEEDING_TOLERANCE_KMH) {
     period.speedingMs += stepMs
   }
   if (fuelLph != null) {
-    period.consumedLitres = (period.consumedLitres ?? 0) + (fuelLph * stepMs) / HOUR_MS
+    period.consumedLitres = plus(period.consumedLitres, (fuelLph * stepMs) / HOUR_MS)
   }
   if (stepMs <= HARSH_FIXES_MS) addManoeuvre(period, way)
+}
+
+/** What is not known yet begins with the first that is added. */
+function plus(sum: number, more: number): number {
+  return Number.isNaN(sum) ? more : sum + more
 }
 
 /** By the odometer, else from fix to fix, else by the speed. */
 function wayKm({ last, now, stepMs }: Movement): number {
   const mostKm = (FASTEST_KMH * stepMs) / HOUR_MS
-  if (last.odometerKm !== null && now.odometerKm !== null) {
-    const km = now.odometerKm - last.odometerKm
-    if (km >= 0 && km <= mostKm) return km
-  }
-  if (last.lat !== null && last.lon !== null && now.lat !== null && now.lon !== null) {
+  const km = now.odometerKm - last.odometerKm
+  if (km >= 0 && km <= mostKm) return km
+  if (isPlace(last) && isPlace(now)) {
     // Fixes wander while it stands.
-    if (now.speedKmh !== null && now.speedKmh < MOVING_KMH && stepMs <= GAP_MS) return 0
-    const metres = distanceM({ lat: last.lat, lon: last.lon }, { lat: now.lat, lon: now.lon })
+    if (now.speedKmh < MOVING_KMH && stepMs <= GAP_MS) return 0
+    const metres = distanceM(last, now)
     return metres <= mostKm * 1_000 ? metres / 1_000 : 0
   }
-  if (stepMs > GAP_MS || last.speedKmh === null || now.speedKmh === null) return 0
-  return (((last.speedKmh + now.speedKmh) / 2) * stepMs) / HOUR_MS
+  const speedKmh = (last.speedKmh + now.speedKmh) / 2
+  return stepMs > GAP_MS || Number.isNaN(speedKmh) ? 0 : (speedKmh * stepMs) / HOUR_MS
 }
 
+function isPlace({ lat, lon }: Fix): boolean {
+  return !Number.isNaN(lat) && !Number.isNaN(lon)
+}
+
+/** What is not known is not harsh: nothing is at least as large as NaN, nor as small. */
 function addManoeuvre(period: DrivingPeriod, { last, now, stepMs }: Movement): void {
-  if (last.speedKmh === null || now.speedKmh === null) return
   const seconds = stepMs / SECOND_MS
   const change = (now.speedKmh - last.speedKmh) / KMH_PER_MS / seconds
   if (change <= -HARSH_MS2) period.harshBraking++
   if (change >= HARSH_MS2) period.harshAcceleration++
-  if (last.headingDeg === null || now.headingDeg === null) return
   const turned = Math.abs(((now.headingDeg - last.headingDeg + 540) % 360) - 180) / DEGREES
   const across = ((last.speedKmh + now.speedKmh) / 2 / KMH_PER_MS) * (turned / seconds)
   if (across >= HARSH_CORNER_MS2) period.harshCornering++
@@ -307,23 +348,24 @@ function addFuel(
     state.tankLitres = (100 * fuelLitres) / fuelPercent
   }
   const percent = fuelPercent ?? percentOf(state, fuelLitres)
-  if (percent === null) return
+  if (Number.isNaN(percent)) return
   state.fuel ??= newFuelBalance()
-  const { used, refuelled, stolen } = fuelChange(state.fuel, { atMs, percent, speedKmh })
+  const reading = { atMs, percent, speedKmh: speedKmh ?? Number.NaN }
+  const { used, refuelled, stolen } = fuelChange(state.fuel, reading)
   period.fuelPercent = state.fuel.level
-  period.usedPercent = (period.usedPercent ?? 0) + used
+  period.usedPercent = plus(period.usedPercent, used)
   period.refuelledPercent += refuelled
   period.stolenPercent += stolen
-  if (state.tankLitres === null) return
   const litres = state.tankLitres / 100
-  period.usedLitres = (period.usedLitres ?? 0) + used * litres
-  period.refuelledLitres = (period.refuelledLitres ?? 0) + refuelled * litres
-  period.stolenLitres = (period.stolenLitres ?? 0) + stolen * litres
+  if (Number.isNaN(litres)) return
+  period.usedLitres = plus(period.usedLitres, used * litres)
+  period.refuelledLitres = plus(period.refuelledLitres, refuelled * litres)
+  period.stolenLitres = plus(period.stolenLitres, stolen * litres)
 }
 
-/** Where only litres are sent, the most that was seen is a full tank. */
-function percentOf(state: DrivingState, litres: number | null): number | null {
-  if (litres === null) return null
-  state.tankLitres = Math.max(state.tankLitres ?? 0, litres)
-  return state.tankLitres === 0 ? null : (100 * litres) / state.tankLitres
+/** Where only litres are sent, the most that was seen is a full tank; NaN where none are. */
+function percentOf(state: DrivingState, litres: number | null): number {
+  if (litres === null) return Number.NaN
+  if (!(litres <= state.tankLitres)) state.tankLitres = litres
+  return state.tankLitres === 0 ? Number.NaN : (100 * litres) / state.tankLitres
 }

@@ -6,6 +6,7 @@
 // The level is a running median. A rise is noise until it is large, and only then known to be a refuel: what was
 // counted as used before is put right in the period in which that is known.
 
+import { copyNumbers, copyOver } from '../kernel/plain-data.ts'
 import { type DurationMs, type EpochMs, MINUTE_MS } from '../kernel/time.ts'
 import { runningMedian } from './median.ts'
 
@@ -18,18 +19,18 @@ const REST_MS: DurationMs = 30 * MINUTE_MS
 /** Slower than this is at rest. */
 export const REST_SPEED_KMH = 3
 
-/** Plain data. */
+/** Plain data; NaN: not known. */
 export interface FuelBalanceState {
   recent: number[]
-  /** Smoothed level; null before the first reading. */
-  level: number | null
+  /** Smoothed level; NaN before the first reading. */
+  level: number
   /** Lowest level since the last refuel was over. */
   low: number
   /** A refuel or theft that goes on: what it was at last, and when it last grew. */
   running: 'refuel' | 'theft' | null
   runningAtMs: EpochMs
-  /** Highest level since it came to rest, and when; null while it moves. */
-  restLevel: number | null
+  /** Highest level since it came to rest, and when; NaN while it moves. */
+  restLevel: number
   restAtMs: EpochMs
 }
 
@@ -40,38 +41,48 @@ export interface FuelChange {
   readonly stolen: number
 }
 
-export const NO_CHANGE: FuelChange = { used: 0, refuelled: 0, stolen: 0 }
+/** Filled anew for every reading. */
+const change = { used: Number.NaN, refuelled: Number.NaN, stolen: Number.NaN }
 
 export function newFuelBalance(): FuelBalanceState {
   return {
     recent: [],
-    level: null,
-    low: 0,
+    level: Number.NaN,
+    low: Number.NaN,
     running: null,
     runningAtMs: 0,
-    restLevel: null,
+    restLevel: Number.NaN,
     restAtMs: 0,
   }
 }
 
-export function copyFuelBalance(state: FuelBalanceState): FuelBalanceState {
-  return { ...state, recent: state.recent.slice() }
+export function copyFuelBalance(
+  state: FuelBalanceState,
+  spare: FuelBalanceState | null,
+): FuelBalanceState {
+  const recent = copyNumbers(state.recent, spare?.recent ?? [])
+  const copy = copyOver(state, spare)
+  copy.recent = recent
+  return copy
 }
 
+/** What a reading changed; to be looked at before the next call. */
 export function fuelChange(
   state: FuelBalanceState,
-  reading: { readonly atMs: EpochMs; readonly percent: number; readonly speedKmh: number | null },
+  /** A speed of NaN is not known. */
+  reading: { readonly atMs: EpochMs; readonly percent: number; readonly speedKmh: number },
 ): FuelChange {
   const now = runningMedian(state.recent, reading.percent)
   const before = state.level
   state.level = now
-  if (before === null) {
-    state.low = now
-    return NO_CHANGE
-  }
-  const refuelled = refuelOf(state, now, reading.atMs)
-  const stolen = refuelled > 0 ? 0 : theftOf(state, now, reading)
-  return { used: before - now + refuelled - stolen, refuelled, stolen }
+  const isFirst = Number.isNaN(before)
+  if (isFirst) state.low = now
+  const refuelled = isFirst ? 0 : refuelOf(state, now, reading.atMs)
+  const stolen = isFirst || refuelled > 0 ? 0 : theftOf(state, now, reading)
+  change.used = isFirst ? 0 : before - now + refuelled - stolen
+  change.refuelled = refuelled
+  change.stolen = stolen
+  return change
 }
 
 function refuelOf(state: FuelBalanceState, now: number, atMs: EpochMs): number {
@@ -85,22 +96,22 @@ function refuelOf(state: FuelBalanceState, now: number, atMs: EpochMs): number {
   state.running = 'refuel'
   state.runningAtMs = atMs
   state.low = now
-  state.restLevel = null
+  state.restLevel = Number.NaN
   return risen
 }
 
 function theftOf(
   state: FuelBalanceState,
   now: number,
-  { atMs, speedKmh }: { readonly atMs: EpochMs; readonly speedKmh: number | null },
+  { atMs, speedKmh }: { readonly atMs: EpochMs; readonly speedKmh: number },
 ): number {
-  if (speedKmh === null || speedKmh >= REST_SPEED_KMH) {
-    state.restLevel = null
+  if (!(speedKmh < REST_SPEED_KMH)) {
+    state.restLevel = Number.NaN
     return 0
   }
   const { restLevel } = state
   const goesOn = state.running === 'theft' && atMs - state.runningAtMs < SETTLED_MS
-  if (restLevel === null || now > restLevel || (!goesOn && atMs - state.restAtMs > REST_MS)) {
+  if (!(now <= restLevel) || (!goesOn && atMs - state.restAtMs > REST_MS)) {
     state.restLevel = now
     state.restAtMs = atMs
     return 0

@@ -4,8 +4,11 @@ const MEDIAN_OF = 5
 
 /** Takes a value in among the last few, in place of the oldest, and gives their median. */
 export function runningMedian(recent: number[], value: number): number {
-  recent.push(value)
-  if (recent.length > MEDIAN_OF) recent.shift()
+  if (recent.length < MEDIAN_OF) recent.push(value)
+  else {
+    for (let index = 1; index < MEDIAN_OF; index++) recent[index - 1] = recent[index] ?? Number.NaN
+    recent[MEDIAN_OF - 1] = value
+  }
   return medianOf(recent)
 }
 
@@ -15,10 +18,12 @@ export function runningMedian(recent: number[], value: number): number {
  */
 export function medianOf(values: readonly number[]): number {
   const middle = values.length >> 1
-  for (const candidate of values) {
+  for (let at = 0; at < values.length; at++) {
+    const candidate = values[at] ?? Number.NaN
     let below = 0
     let equal = 0
-    for (const value of values) {
+    for (let index = 0; index < values.length; index++) {
+      const value = values[index] ?? Number.NaN
       if (value < candidate) below++
       else if (value === candidate) equal++
     }

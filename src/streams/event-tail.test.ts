@@ -85,18 +85,21 @@ const steps = fc.array(
   { maxLength: 120 },
 )
 
-test('a tail gives back what was put in, in the order of its time', () => {
+test('a tail gives back what was put in, in the order of its time, and what was before it', () => {
   fc.assert(
     fc.property(steps, (all) => {
       const tail = new EventTail(table)
       let expected: TailEvent<Reading>[] = []
+      let before: TailEvent<Reading> | undefined
       for (const step of all) {
         if (step === 'clear') {
           tail.clear()
+          before = expected.at(-1) ?? before
           expected = []
         } else if (step === 'drop') {
           const half = expected.length >> 1
           tail.drop(half)
+          before = expected[half - 1] ?? before
           expected = expected.slice(half)
         } else {
           const later = expected.findIndex((each) => each.eventTimeMs > step.eventTimeMs)
@@ -106,6 +109,11 @@ test('a tail gives back what was put in, in the order of its time', () => {
           expected.splice(index, 0, step)
         }
         assert.deepEqual([...tail], expected)
+        const all = [before, ...expected]
+        assert.deepEqual(
+          Array.from(all, (_, index) => tail.before(index)),
+          all,
+        )
         assert.equal(tail.newestOffset, expected.at(-1)?.offset)
         assert.equal(tail.timeAt(0), expected[0]?.eventTimeMs)
         assert.equal(tail.timeAt(expected.length), undefined)

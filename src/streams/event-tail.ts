@@ -1,6 +1,6 @@
-// The recent events of one key, in the order of their time. They lie there as columns of numbers: hundreds of
-// thousands of them are alive at any time, and as objects they would be what the collection of memory is busy with.
-// Texts and documents stand beside, each once for as long as it repeats.
+// The recent events of one key, in the order of their time, and the one before them. They lie there as columns of
+// numbers: hundreds of thousands of them are alive at any time, and as objects they would be what the collection of
+// memory is busy with. Texts and documents stand beside, each once for as long as it repeats.
 
 import type { EpochMs } from '../kernel/time.ts'
 import type { ArchiveTable, RowReader, RowWriter } from '../ports/archive.ts'
@@ -21,12 +21,13 @@ const ARRIVAL = 2
 const EVENT_ID = 3
 const OWN_COLUMNS = 4
 
-const FIRST_EVENTS = 4
+const FIRST_ROWS = 4
 const NO_NUMBERS = new Float64Array(0)
 const BESIDE: ReadonlySet<string> = new Set(['text', 'numeric', 'jsonb'])
 
 export class EventTail<E extends StreamEvent> {
   readonly #table: ArchiveTable<E>
+  /** The first row is the event before the tail, of time NaN where there is none. */
   #numbers: Float64Array = NO_NUMBERS
   /** What is no number; its place here stands in the columns. */
   #beside: unknown[] = []
@@ -42,17 +43,15 @@ export class EventTail<E extends StreamEvent> {
 
   /** The event at an index that is there. */
   at(index: number): TailEvent<E> {
+    return this.#read((index + 1) * this.#columns)
+  }
+
+  /** The event before the one at an index, the length included; undefined where none is known. */
+  before(index: number): TailEvent<E> | undefined {
     const from = index * this.#columns
-    const numbers = this.#numbers
-    unpacker.begin(numbers, from + EVENT_ID, this.#beside)
-    const eventId = unpacker.text()
-    const event = this.#table.read(unpacker)
-    return {
-      event: eventId === null ? event : { ...event, eventId },
-      eventTimeMs: numbers[from + EVENT_TIME] ?? Number.NaN,
-      offset: numbers[from + OFFSET] ?? Number.NaN,
-      receivedAtMs: numbers[from + ARRIVAL] ?? Number.NaN,
-    }
+    return Number.isNaN(this.#numbers[from + EVENT_TIME] ?? Number.NaN)
+      ? undefined
+      : this.#read(from)
   }
 
   *[Symbol.iterator](): IterableIterator<TailEvent<E>> {
@@ -62,18 +61,18 @@ export class EventTail<E extends StreamEvent> {
   /** Event time of the event at an index; undefined where there is none. */
   timeAt(index: number): EpochMs | undefined {
     if (index < 0 || index >= this.#length) return undefined
-    return this.#numbers[index * this.#columns + EVENT_TIME]
+    return this.#numbers[(index + 1) * this.#columns + EVENT_TIME]
   }
 
   /** Offset of the newest event; undefined where the tail is empty. */
   get newestOffset(): number | undefined {
     if (this.#length === 0) return undefined
-    return this.#numbers[(this.#length - 1) * this.#columns + OFFSET]
+    return this.#numbers[this.#length * this.#columns + OFFSET]
   }
 
   hasOffset(offset: number | null): boolean {
     const columns = this.#columns
-    for (let at = OFFSET; at < this.#length * columns; at += columns) {
+    for (let at = columns + OFFSET; at <= this.#length * columns + OFFSET; at += columns) {
       if (this.#numbers[at] === offset) return true
     }
     return false
@@ -92,29 +91,48 @@ export class EventTail<E extends StreamEvent> {
 
   insert(index: number, entry: TailEvent<E>): void {
     const columns = this.#columns
-    const end = this.#length * columns
-    if (end === this.#numbers.length) this.#grow()
-    const from = index * columns
+    const end = (this.#length + 1) * columns
+    if (end >= this.#numbers.length) this.#grow()
+    const from = (index + 1) * columns
     if (from < end) this.#numbers.copyWithin(from + columns, from, end)
     this.#length++
     this.#write(from, entry)
   }
 
-  /** Drops so many of the oldest. */
+  /** The event before the tail, for one that is filled from a snapshot. */
+  setBefore(entry: TailEvent<E>): void {
+    if (this.#numbers.length === 0) this.#grow()
+    this.#write(0, entry)
+  }
+
+  /** Drops so many of the oldest; the last of them is the one before the tail. */
   drop(count: number): void {
+    if (count === 0) return
     const columns = this.#columns
-    this.#numbers.copyWithin(0, count * columns, this.#length * columns)
+    this.#numbers.copyWithin(0, count * columns, (this.#length + 1) * columns)
     this.#length -= count
     if (this.#beside.length > 0) this.#tidy()
   }
 
   clear(): void {
-    this.#length = 0
-    if (this.#beside.length > 0) this.#beside = []
+    this.drop(this.#length)
   }
 
   get #columns(): number {
     return OWN_COLUMNS + this.#table.columns.length
+  }
+
+  #read(from: number): TailEvent<E> {
+    const numbers = this.#numbers
+    unpacker.begin(numbers, from + EVENT_ID, this.#beside)
+    const eventId = unpacker.text()
+    const event = this.#table.read(unpacker)
+    return {
+      event: eventId === null ? event : { ...event, eventId },
+      eventTimeMs: numbers[from + EVENT_TIME] ?? Number.NaN,
+      offset: numbers[from + OFFSET] ?? Number.NaN,
+      receivedAtMs: numbers[from + ARRIVAL] ?? Number.NaN,
+    }
   }
 
   #write(from: number, { event, eventTimeMs, offset, receivedAtMs }: TailEvent<E>): void {
@@ -128,9 +146,10 @@ export class EventTail<E extends StreamEvent> {
   }
 
   #grow(): void {
-    const events = Math.max(FIRST_EVENTS, this.#length * 2)
-    const grown = new Float64Array(events * this.#columns)
-    grown.set(this.#numbers)
+    const rows = Math.max(FIRST_ROWS, (this.#length + 1) * 2)
+    const grown = new Float64Array(rows * this.#columns)
+    if (this.#numbers.length === 0) grown.fill(Number.NaN, 0, this.#columns)
+    else grown.set(this.#numbers)
     this.#numbers = grown
   }
 
@@ -144,8 +163,8 @@ export class EventTail<E extends StreamEvent> {
     for (let column = EVENT_ID; column < columns; column++) {
       const type = archived[column - OWN_COLUMNS]?.type
       if (column !== EVENT_ID && (type === undefined || !BESIDE.has(type))) continue
-      for (let index = 0; index < this.#length; index++) {
-        const at = index * columns + column
+      for (let row = 0; row <= this.#length; row++) {
+        const at = row * columns + column
         const place = this.#numbers[at] ?? Number.NaN
         if (!Number.isNaN(place)) packer.putBeside(at, before[place])
       }

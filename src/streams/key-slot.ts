@@ -63,8 +63,8 @@ export interface KeySlot<E extends StreamEvent, S> {
   lateIds: RecentIds | null
   lastReceivedAtMs: EpochMs
   lastOffset: number
-  /** Arrival time of the last event that came in time; silences count from it. Null: none count. */
-  silentSinceMs: EpochMs | null
+  /** Arrival time of the last event that came in time; silences count from it. NaN: none count. */
+  silentSinceMs: EpochMs
   /** Silences of the pipeline that have passed since, in order of their length. */
   silencesPassed: number
   silenceEpisodes: readonly Episode[]
@@ -88,20 +88,22 @@ export const NO_TIMERS: readonly EventTimer[] = []
  */
 export function advanceBase<E extends StreamEvent, S>(
   slot: KeySlot<E, S>,
-  copy: (frame: Frame<S>) => Frame<S>,
+  copy: (frame: Frame<S>, spare?: Frame<S>) => Frame<S>,
 ): void {
   const { mid, tail, headTimeMs } = slot
   if (tail.length === 0) return
   const sinceMs = mid === null ? (tail.timeAt(0) ?? headTimeMs) : mid.timeMs
   const events = tail.length - (mid?.index ?? 0)
   if (events < SEGMENT_EVENTS && headTimeMs - sinceMs < DISORDER_ALLOWANCE_MS) return
+  let spare: Frame<S> | undefined
   if (mid !== null) {
+    if (slot.base !== slot.head && slot.base !== mid.frame) spare = slot.base
     slot.base = mid.frame
     slot.baseTimeMs = mid.timeMs
     tail.drop(mid.index)
     forgetSettled(slot)
   }
-  slot.mid = { frame: copy(slot.head), index: tail.length, timeMs: headTimeMs }
+  slot.mid = { frame: copy(slot.head, spare), index: tail.length, timeMs: headTimeMs }
 }
 
 /** Makes the present the base: what comes out of order from before is late. */
@@ -131,11 +133,11 @@ export function settleInPlace<E extends StreamEvent, S>(slot: KeySlot<E, S>): vo
  */
 export function shortenTail<E extends StreamEvent, S>(
   slot: KeySlot<E, S>,
-  apply: (frame: Frame<S>, entry: TailEvent<E>) => void,
+  apply: (frame: Frame<S>, entry: TailEvent<E>, index: number) => void,
 ): void {
   const { mid, tail } = slot
   const settled = Math.min(SEGMENT_EVENTS, tail.length)
-  for (let index = 0; index < settled; index++) apply(slot.base, tail.at(index))
+  for (let index = 0; index < settled; index++) apply(slot.base, tail.at(index), index)
   slot.baseTimeMs = tail.timeAt(settled - 1) ?? slot.baseTimeMs
   tail.drop(settled)
   slot.mid = mid === null || mid.index <= settled ? null : { ...mid, index: mid.index - settled }

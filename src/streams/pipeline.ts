@@ -59,6 +59,15 @@ export interface PendingRule {
   readonly value: Readonly<Record<string, FieldValue>>
 }
 
+/** The same for an event. */
+export interface EventContext<E> extends KeyContext {
+  /**
+   * The event before this one in the key's event time, read anew with each call; null for the first of a key. Where
+   * late events are taken as they come, none is kept.
+   */
+  previous(): E | null
+}
+
 /** Rules as far as the engine takes part in them. */
 export interface PipelineRules<S> {
   /** Reference table that they come from; null where they never change. */
@@ -130,13 +139,16 @@ export interface Pipeline<E extends StreamEvent, S> {
   readonly stateFormat: number
   /** Keys that sent nothing for this long are forgotten. */
   readonly forgetAfterMs: DurationMs
-  /** State is plain data that JSON carries without loss. */
+  /** State is plain data that JSON carries without loss, but for NaN, which comes back as null. */
   newState(key: string): S
-  /** A copy that shares nothing that either side changes. */
-  copyState(state: S): S
-  /** Fields of the state that hold an event of the topic, or null: snapshots keep those in short. */
-  readonly eventFields?: readonly (keyof S & string)[]
-  onEvent(state: S, event: E, context: KeyContext): void
+  /**
+   * A copy that shares nothing that either side changes. `spare`, a state that nobody needs any more, may become the
+   * copy: what is kept long and replaced often is what collecting memory takes its time for.
+   */
+  copyState(state: S, spare?: S): S
+  /** A state as it was, from what JSON made of it; absent where that is the same. */
+  restoreState?(carried: S): S
+  onEvent(state: S, event: E, context: EventContext<E>): void
   onTimer(state: S, timer: string, context: KeyContext): void
   /**
    * Events are given to the state as they come, also those that are late, at the key's newest event time: for
@@ -168,11 +180,17 @@ export interface Pipeline<E extends StreamEvent, S> {
   /** The live view of a key; absent where the domain shows none. */
   readonly view?: {
     readonly name: string
-    document(state: S, key: string, about: ViewFacts): Readonly<Record<string, unknown>> | undefined
+    document(
+      state: S,
+      key: string,
+      about: ViewFacts<E>,
+    ): Readonly<Record<string, unknown>> | undefined
   }
 }
 
-export interface ViewFacts {
+export interface ViewFacts<E = unknown> {
+  /** The newest event in the key's event time, as far as the engine keeps it. */
+  newest(): E | null
   readonly receivedAtMs: EpochMs
   /** Episodes open now, silences included. */
   readonly open: readonly Episode[]

@@ -8,7 +8,7 @@ import { type RowChange, type RowTable, rowId } from '../ports/row-table.ts'
 import { type RowsById, rowChange } from './durable-rows.ts'
 import { type Episode, episodeId, type PartitionPlace } from './episode.ts'
 import type { EventTimer, Frame, KeySlot } from './key-slot.ts'
-import type { KeyContext } from './pipeline.ts'
+import type { EventContext } from './pipeline.ts'
 import type { StreamEvent } from './topic.ts'
 
 /** Tables that tasks hold: reference data and broadcast topics. */
@@ -30,7 +30,7 @@ export interface Rebuilt {
   readonly rows: RowsById | null
 }
 
-export class TaskContext<E extends StreamEvent, S> implements KeyContext {
+export class TaskContext<E extends StreamEvent, S> implements EventContext<E> {
   readonly #place: PartitionPlace
   readonly #tables: SharedTables
   readonly #sink: ContextSink
@@ -42,6 +42,8 @@ export class TaskContext<E extends StreamEvent, S> implements KeyContext {
   #rebuiltRows: RowsById | null = null
   eventTimeMs: EpochMs = 0
   offset = 0
+  /** Where the event of the call stands in its key's tail. */
+  tailIndex = 0
   /** What the call is about where it is no event of the key: tells apart what comes of one event's aftermath. */
   #occasion: string | null = null
 
@@ -87,6 +89,10 @@ export class TaskContext<E extends StreamEvent, S> implements KeyContext {
 
   broadcast(topic: string): unknown {
     return this.#tables.broadcasts.get(topic)
+  }
+
+  previous(): E | null {
+    return this.#slot?.tail.before(this.tailIndex)?.event ?? null
   }
 
   setTimer(name: string, atMs: EpochMs): void {

@@ -64,7 +64,7 @@ test('a snapshot of another format is refused with what to do', () => {
     })
     assert.throws(() => task.loadSnapshotEntries([{ key, state: text }]), {
       code: 'state-format',
-      message: /state format 3\.1, this build reads 3\.2/,
+      message: /state format 4\.1, this build reads 4\.2/,
     })
   }
 })

@@ -23,7 +23,7 @@ import type { ErasState } from './window-eras.ts'
 export const PARTITION_KEY = '\u001f'
 
 /** Grows with every change of how states are laid out here, as `stateFormat` does for a pipeline's own part. */
-const LAYOUT = 3
+const LAYOUT = 4
 
 export interface PartitionState {
   readonly arrivalClockMs: EpochMs
@@ -46,6 +46,8 @@ interface SlotState {
   readonly m: readonly [number, EpochMs] | null
   readonly ht: EpochMs
   readonly e: readonly PackedEvent[]
+  /** The event before these. */
+  readonly v?: PackedEvent
   readonly p?: readonly PublishedEpisode[]
   readonly a?: readonly (readonly [string, string])[]
   readonly o?: readonly (readonly [string, number])[]
@@ -58,7 +60,7 @@ interface SlotState {
   readonly w?: readonly [PackedFrame, PackedFrame | null]
 }
 
-/** State with its events packed, and timers; without timers where none are set. */
+/** State and timers; without timers where none are set. */
 type PackedFrame = readonly [unknown, (readonly EventTimer[])?]
 /** Values of the event, offset, arrival; and the event time where it is not the device's. */
 type PackedEvent = readonly [readonly unknown[], number, EpochMs, EpochMs?]
@@ -69,10 +71,9 @@ export function encodeSlot<E extends StreamEvent, S>(
   pipeline: Pipeline<E, S>,
   options: { readonly whole: boolean },
 ): string {
-  const pack = (frame: Frame<S>): PackedFrame => {
-    const state = packState(frame.state, pipeline)
-    return frame.timers.length === 0 ? [state] : [state, frame.timers]
-  }
+  const pack = ({ state, timers }: Frame<S>): PackedFrame =>
+    timers.length === 0 ? [state] : [state, timers]
+  const before = slot.tail.before(0)
   const state: SlotState = {
     f: formatOf(pipeline),
     k: slot.key,
@@ -82,6 +83,7 @@ export function encodeSlot<E extends StreamEvent, S>(
     m: slot.mid === null ? null : [slot.mid.index, slot.mid.timeMs],
     ht: slot.headTimeMs,
     e: Array.from(slot.tail, (entry) => packEvent(entry, pipeline)),
+    ...(before === undefined ? {} : { v: packEvent(before, pipeline) }),
     ...(slot.published.length === 0 ? {} : { p: slot.published }),
     ...(hasAny(slot.aliases) ? { a: [...slot.aliases] } : {}),
     ...(hasAny(slot.effects) ? { o: [...slot.effects] } : {}),
@@ -104,13 +106,14 @@ export function decodeSlot<E extends StreamEvent, S>(
 ): KeySlot<E, S> {
   const state = JSON.parse(text) as SlotState
   checkFormat(state.f, pipeline)
-  const unpack = ([packed, timers]: PackedFrame): Frame<S> => ({
-    state: unpackState(packed, pipeline),
+  const unpack = ([carried, timers]: PackedFrame): Frame<S> => ({
+    state: pipeline.restoreState?.(carried as S) ?? (carried as S),
     timers: timers ?? NO_TIMERS,
   })
   const base = unpack(state.b)
   const [head, mid] = state.w ?? []
   const tail = new EventTail(pipeline.topic.archive)
+  if (state.v !== undefined) tail.setBefore(unpackEvent(state.v, pipeline))
   for (const packed of state.e) tail.push(unpackEvent(packed, pipeline))
   return {
     key: state.k,
@@ -132,7 +135,7 @@ export function decodeSlot<E extends StreamEvent, S>(
     lateIds: state.n === undefined ? null : RecentIds.decode(state.n),
     lastReceivedAtMs: state.l[0],
     lastOffset: state.l[1],
-    silentSinceMs: state.s[0],
+    silentSinceMs: state.s[0] ?? Number.NaN,
     silencesPassed: state.s[1],
     silenceEpisodes: state.s[2].length === 0 ? NO_EPISODES : state.s[2],
     queuedAtMs: null,
@@ -144,28 +147,6 @@ export function decodeSlot<E extends StreamEvent, S>(
 
 function hasAny<T>(map: ReadonlyMap<string, T> | null): map is ReadonlyMap<string, T> {
   return map !== null && map.size > 0
-}
-
-function packState<E extends StreamEvent, S>(state: S, pipeline: Pipeline<E, S>): unknown {
-  const { eventFields, topic } = pipeline
-  if (eventFields === undefined) return state
-  const packed = { ...(state as Record<string, unknown>) }
-  for (const field of eventFields) {
-    const event = packed[field] as E | null
-    packed[field] = event === null ? null : eventValues(topic.archive, event)
-  }
-  return packed
-}
-
-function unpackState<E extends StreamEvent, S>(packed: unknown, pipeline: Pipeline<E, S>): S {
-  const { eventFields, topic } = pipeline
-  if (eventFields === undefined) return packed as S
-  const state = packed as Record<string, unknown>
-  for (const field of eventFields) {
-    const values = state[field] as readonly unknown[] | null
-    state[field] = values === null ? null : fromEventValues(topic.archive, values)
-  }
-  return state as S
 }
 
 function packEvent<E extends StreamEvent, S>(

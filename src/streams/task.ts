@@ -114,7 +114,7 @@ export class Task<E extends StreamEvent, S> {
   /** Silences that are watched for now, the shortest first. */
   #watched: readonly Silence<S>[]
   readonly #context: TaskContext<E, S>
-  readonly #copy: (frame: Frame<S>) => Frame<S>
+  readonly #copy: (frame: Frame<S>, spare?: Frame<S>) => Frame<S>
   #unsaved: KeySlot<E, S>[] = []
   /** The one that is being taken. */
   #snapshot: SnapshotWriter<E, S> | null = null
@@ -151,7 +151,12 @@ export class Task<E extends StreamEvent, S> {
     for (const { afterMs } of this.#watched) {
       assert(afterMs < pipeline.forgetAfterMs, `${pipeline.name}: a key is forgotten while silent.`)
     }
-    this.#copy = (frame) => ({ state: pipeline.copyState(frame.state), timers: frame.timers })
+    this.#copy = ({ state, timers }, spare) => {
+      if (spare === undefined) return { state: pipeline.copyState(state), timers }
+      spare.state = pipeline.copyState(state, spare.state)
+      spare.timers = timers
+      return spare
+    }
     for (const broadcast of pipeline.broadcasts) {
       this.#broadcasts.set(broadcast.topic, broadcast.empty())
       this.#broadcastOffsets[broadcast.topic] = 0
@@ -267,6 +272,7 @@ export class Task<E extends StreamEvent, S> {
       const document = view?.document(slot.head.state, slot.key, {
         receivedAtMs: slot.lastReceivedAtMs,
         open,
+        newest: () => slot.tail.before(slot.tail.length)?.event ?? null,
       })
       if (view === undefined || document === undefined) continue
       const pending = this.#pendingOf(slot)
@@ -633,7 +639,7 @@ export class Task<E extends StreamEvent, S> {
       lateIds: null,
       lastReceivedAtMs: record.receivedAtMs,
       lastOffset: record.offset,
-      silentSinceMs: null,
+      silentSinceMs: Number.NaN,
       silencesPassed: 0,
       silenceEpisodes: NO_EPISODES,
       queuedAtMs: known?.queuedAtMs ?? null,
@@ -653,7 +659,7 @@ export class Task<E extends StreamEvent, S> {
     slot.silencesPassed = 0
     const shortest = this.#watched[0]
     const inTime = shortest !== undefined && record.receivedAtMs - eventTimeMs < shortest.afterMs
-    slot.silentSinceMs = inTime ? record.receivedAtMs : null
+    slot.silentSinceMs = inTime ? record.receivedAtMs : Number.NaN
     if (inTime) this.#queueSilence(slot)
     for (const episode of slot.silenceEpisodes) {
       episode.status = 'resolved'
@@ -676,7 +682,7 @@ export class Task<E extends StreamEvent, S> {
       slot.tail.push(entry)
       slot.headTimeMs = entry.eventTimeMs
       this.#context.enter(slot, slot.head)
-      this.#apply(slot.head, entry)
+      this.#apply(slot.head, entry, slot.tail.length - 1)
       return true
     }
     this.#makeRoom(slot)
@@ -700,7 +706,7 @@ export class Task<E extends StreamEvent, S> {
     const late = entry.eventTimeMs < slot.headTimeMs - DISORDER_ALLOWANCE_MS
     const eventTimeMs = Math.max(entry.eventTimeMs, slot.headTimeMs)
     this.#context.enter(slot, slot.head)
-    this.#apply(slot.head, { ...entry, eventTimeMs })
+    this.#apply(slot.head, { ...entry, eventTimeMs }, 0)
     slot.headTimeMs = eventTimeMs
     settleInPlace(slot)
     return late
@@ -709,13 +715,14 @@ export class Task<E extends StreamEvent, S> {
   #makeRoom(slot: KeySlot<E, S>): void {
     if (slot.tail.length < MAX_TAIL_EVENTS) return
     this.#context.enterRebuild(slot, slot.base, nothingAsked())
-    shortenTail(slot, (frame, entry) => this.#apply(frame, entry))
+    shortenTail(slot, (frame, entry, index) => this.#apply(frame, entry, index))
   }
 
-  #apply(frame: Frame<S>, entry: TailEvent<E>): void {
+  #apply(frame: Frame<S>, entry: TailEvent<E>, tailIndex: number): void {
     if (frame.timers.length > 0) this.#fireTimers(frame, entry)
     this.#context.eventTimeMs = entry.eventTimeMs
     this.#context.offset = entry.offset
+    this.#context.tailIndex = tailIndex
     this.pipeline.onEvent(frame.state, entry.event, this.#context)
   }
 
@@ -740,7 +747,7 @@ export class Task<E extends StreamEvent, S> {
     this.#context.enterRebuild(slot, slot.head, rebuilt)
     for (let index = 0; index <= slot.tail.length; index++) {
       if (slot.mid?.index === index) slot.mid = { ...slot.mid, frame: this.#copy(slot.head) }
-      if (index < slot.tail.length) this.#apply(slot.head, slot.tail.at(index))
+      if (index < slot.tail.length) this.#apply(slot.head, slot.tail.at(index), index)
     }
     slot.headTimeMs = slot.tail.timeAt(slot.tail.length - 1) ?? slot.headTimeMs
   }
@@ -820,7 +827,7 @@ export class Task<E extends StreamEvent, S> {
   #forgiveOutage(nowMs: EpochMs): void {
     if (nowMs - this.#arrivalClockMs < this.outageMs || this.#arrivalClockMs === NO_TIME) return
     for (const slot of this.#slots.values()) {
-      if (slot.silentSinceMs === null || slot.silencesPassed > 0) continue
+      if (Number.isNaN(slot.silentSinceMs) || slot.silencesPassed > 0) continue
       this.#willChange(slot)
       slot.silentSinceMs = nowMs
       this.#markUnsaved(slot)
@@ -860,7 +867,7 @@ export class Task<E extends StreamEvent, S> {
 
   #silenceDueMs(slot: KeySlot<E, S>): EpochMs {
     const silence = this.#watched[slot.silencesPassed]
-    return silence === undefined || slot.silentSinceMs === null
+    return silence === undefined || Number.isNaN(slot.silentSinceMs)
       ? Number.POSITIVE_INFINITY
       : slot.silentSinceMs + silence.afterMs
   }

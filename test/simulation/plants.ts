@@ -214,6 +214,22 @@ export const plants: readonly Plant[] = [
     ],
   },
   {
+    name: 'event-before-not-restored',
+    story: 'a restart forgets the event before those that may still be put in order',
+    edits: [
+      {
+        file: SNAPSHOT,
+        find: '...(before === undefined ? {} : { v: packEvent(before, pipeline) }),',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'spare-still-in-use',
+    story: 'a copy of a state is written over the one that late events are applied to',
+    edits: [{ file: SLOT, find: 'spare = slot.base\n', replace: 'spare = mid.frame\n' }],
+  },
+  {
     name: 'silence-not-restored',
     story: 'a restart forgets since when a key is silent',
     edits: [

@@ -3,6 +3,7 @@
 // effects. Domains use parts of it; the engine's tests want all of it at once.
 
 import { type Static, Type } from '@sinclair/typebox'
+import { assert } from '../../src/kernel/errors.ts'
 import { DAY_MS, MINUTE_MS, SECOND_MS } from '../../src/kernel/time.ts'
 import type { RowTable } from '../../src/ports/row-table.ts'
 import type { RuleDefinition } from '../../src/rules/definition.ts'
@@ -233,12 +234,15 @@ export function probePipeline({ broadcast }: ProbeParts): Pipeline<Probe, ProbeS
       span: null,
       runs: [],
     }),
-    copyState: (state) => ({
-      ...state,
-      overdue: state.overdue === null ? null : { ...state.overdue },
-      runs: copyRuns(state.runs),
-    }),
+    copyState: (state, spare) =>
+      Object.assign(spare ?? {}, {
+        ...state,
+        overdue: state.overdue === null ? null : { ...state.overdue },
+        runs: copyRuns(state.runs),
+      }),
     onEvent(state, event, context) {
+      const previous = context.previous()?.level ?? null
+      assert(previous === state.last, `The event before had ${state.last}, not ${previous}.`)
       const factor = numberFor(context.reference(GAUGES_TABLE), event.probeId, 1)
       const shift = numberFor(broadcast ? context.broadcast(OFFSETS_TOPIC) : null, event.probeId, 0)
       const adjusted = event.level * factor + shift

@@ -8,11 +8,14 @@ import {
   drive,
   newDriving,
   putOpen,
+  restoreDriving,
 } from '../../driving/driving.ts'
 import { REST_SPEED_KMH } from '../../driving/fuel-balance.ts'
 import { drivingPeriods } from '../../driving/period.ts'
+import { carriedInto } from '../../kernel/plain-data.ts'
 import { DAY_MS, type EpochMs, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
 import type { Severity } from '../../ports/alert.ts'
+import type { RuleInput } from '../../rules/field-table.ts'
 import { copyRuns, openEpisodesOf, type RuleRuns } from '../../rules/rule-set.ts'
 import {
   archiveColumnsFor,
@@ -20,7 +23,7 @@ import {
   pipelineRules,
   type RuleSource,
 } from '../../rules/rule-source.ts'
-import type { Pipeline } from '../../streams/pipeline.ts'
+import type { EventContext, Pipeline } from '../../streams/pipeline.ts'
 import type { WindowDefinition } from '../../streams/windows.ts'
 import { type TruckReading, truckReadings } from './events.ts'
 import { copyFuel, type FuelState, fuelDropPercent, newFuel } from './fuel.ts'
@@ -34,7 +37,7 @@ import {
 import { coldChainRules } from './rules.ts'
 import {
   type CompartmentState,
-  copyCompartment,
+  copyCompartments,
   judgeTemperature,
   newCompartment,
   UNJUDGED,
@@ -50,7 +53,8 @@ export const MAX_COMPARTMENTS = 8
 export interface TruckState {
   compartments: CompartmentState[]
   fuel: FuelState
-  last: TruckReading | null
+  /** Of the last reading; null where it named none. */
+  shipmentId: string | null
   /** Range of the profile that the last reading was judged by. */
   limits: { readonly minC: number; readonly maxC: number } | null
   runs: RuleRuns
@@ -71,6 +75,15 @@ interface Derived {
   fuelDropPercent: number | null
   moving: boolean
 }
+
+/** What rules are given: filled anew for every reading, and looked at during it only. */
+interface Input extends RuleInput {
+  event: object
+  profile: GoodsProfile | null
+  context: EventContext<TruckReading> | null
+}
+
+const NO_EVENT: object = {}
 
 type Profiles = ReadonlyMap<string, GoodsProfile>
 
@@ -143,29 +156,41 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
     fuelDropPercent: null,
     moving: false,
   }
+  const input: Input = {
+    ...{ event: NO_EVENT, derived, profile: null, context: null },
+    get last() {
+      return this.context?.previous() ?? null
+    },
+  }
+  const newState = (): TruckState => ({
+    compartments: [],
+    fuel: newFuel(),
+    shipmentId: null,
+    limits: null,
+    runs: [],
+    driving: newDriving(),
+  })
   return {
     name: 'cold-chain',
     topic: truckReadings,
     ...archiveColumnsFor(rules, truckReadings.archive),
-    stateFormat: 5,
+    stateFormat: 6,
     forgetAfterMs: 30 * DAY_MS,
-    newState: () => ({
-      compartments: [],
-      fuel: newFuel(),
-      last: null,
-      limits: null,
-      runs: [],
-      driving: newDriving(),
+    newState,
+    copyState(state, spare = newState()) {
+      spare.compartments = copyCompartments(state.compartments, spare.compartments)
+      spare.fuel = watchesFuel ? copyFuel(state.fuel, spare.fuel) : state.fuel
+      spare.shipmentId = state.shipmentId
+      spare.limits = state.limits
+      spare.runs = copyRuns(state.runs)
+      spare.driving = scope.alertsOnly ? state.driving : copyDriving(state.driving, spare.driving)
+      return spare
+    },
+    restoreState: (carried) => ({
+      ...carried,
+      fuel: carriedInto(newFuel(), carried.fuel),
+      driving: restoreDriving(carried.driving),
     }),
-    copyState: (state) => ({
-      compartments: state.compartments.map(copyCompartment),
-      fuel: watchesFuel ? copyFuel(state.fuel) : state.fuel,
-      last: state.last,
-      limits: state.limits,
-      runs: copyRuns(state.runs),
-      driving: scope.alertsOnly ? state.driving : copyDriving(state.driving),
-    }),
-    eventFields: ['last'],
     onEvent(state, event, context) {
       const profiles = profilesOf(context.reference(PROFILE_TABLE))
       const profile = profiles.get(event.profile ?? DEFAULT_PROFILE_NAME)
@@ -188,13 +213,13 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
       derived.deviationC = judged.deviationC
       derived.fuelDropPercent = watchesFuel ? fuelDropOf(state, event, atMs) : null
       derived.moving = event.speedKmh !== null && event.speedKmh >= REST_SPEED_KMH
-      const { last } = state
-      rules
-        .at(context)
-        .onEvent(state.runs, { event, derived, last, profile: profile ?? null }, context)
-      state.last = event
+      input.event = event
+      input.profile = profile ?? null
+      input.context = context
+      rules.at(context).onEvent(state.runs, input, context)
+      if (state.shipmentId !== event.shipmentId) state.shipmentId = event.shipmentId
       if (scope.alertsOnly) return
-      drive(state.driving, { entityType: 'truck', last, now: event }, context)
+      drive(state.driving, { entityType: 'truck', now: event }, context)
       if (state.limits?.minC !== profile?.minC || state.limits?.maxC !== profile?.maxC) {
         state.limits = profile === undefined ? null : { minC: profile.minC, maxC: profile.maxC }
       }
@@ -206,8 +231,7 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
     silences: [],
     rules: pipelineRules<TruckState>(rules, {
       runs: ({ runs }) => runs,
-      silenceLabels: ({ last }) =>
-        last?.shipmentId == null ? {} : { shipmentId: last.shipmentId },
+      silenceLabels: ({ shipmentId }) => (shipmentId === null ? {} : { shipmentId }),
     }),
     rows: {
       tables: [drivingPeriods, drives],
@@ -218,7 +242,8 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
     view: {
       name: TRUCK_VIEW,
       document(state, _key, facts) {
-        const { last, compartments, limits } = state
+        const { compartments, limits } = state
+        const last = facts.newest()
         return last === null ? undefined : truckDocument({ ...facts, last, compartments, limits })
       },
     },

@@ -1,6 +1,7 @@
 // Judges the temperature of one compartment reading by reading: which limits of the goods profile are
 // breached, and since when. A reading stands until the next one.
 
+import { copyOver } from '../../kernel/plain-data.ts'
 import type { DurationMs, EpochMs } from '../../kernel/time.ts'
 import { HOUR_MS } from '../../kernel/time.ts'
 import type { Severity } from '../../ports/alert.ts'
@@ -60,8 +61,30 @@ export function newCompartment(zone: string): CompartmentState {
   return { zone, profile: '', shipmentId: null, lastMs: 0, lastC: Number.NaN, limits: [] }
 }
 
-export function copyCompartment(state: CompartmentState): CompartmentState {
-  return { ...state, limits: state.limits.map((limit) => ({ ...limit })) }
+/** `spares`, which nobody needs any more, become the copies. */
+export function copyCompartments(
+  states: readonly CompartmentState[],
+  spares: CompartmentState[],
+): CompartmentState[] {
+  spares.length = Math.min(spares.length, states.length)
+  states.forEach((state, index) => {
+    spares[index] = copyCompartment(state, spares[index] ?? null)
+  })
+  return spares
+}
+
+function copyCompartment(
+  state: CompartmentState,
+  spare: CompartmentState | null,
+): CompartmentState {
+  const limits = spare?.limits ?? []
+  limits.length = Math.min(limits.length, state.limits.length)
+  state.limits.forEach((limit, index) => {
+    limits[index] = copyOver(limit, limits[index] ?? null)
+  })
+  const copy = copyOver(state, spare)
+  copy.limits = limits
+  return copy
 }
 
 /** Takes a reading into account, which must not be older than the one before, and judges it. */
@@ -75,15 +98,14 @@ export function judgeTemperature(
   profile: GoodsProfile | undefined,
 ): TemperatureJudgement {
   const name = profile?.name ?? ''
+  const otherShipment = reading.shipmentId !== null && reading.shipmentId !== state.shipmentId
   const otherGoods =
-    state.profile !== name ||
-    state.limits.length !== (profile?.limits.length ?? 0) ||
-    (reading.shipmentId !== null && reading.shipmentId !== state.shipmentId)
+    state.profile !== name || state.limits.length !== (profile?.limits.length ?? 0) || otherShipment
   if (otherGoods) {
     state.profile = name
     state.limits = (profile?.limits ?? []).map(() => ({ sinceMs: null, totalMs: 0 }))
   }
-  if (reading.shipmentId !== null) state.shipmentId = reading.shipmentId
+  if (otherShipment) state.shipmentId = reading.shipmentId
   const standMs = Number.isNaN(state.lastC)
     ? 0
     : Math.min(LONGEST_STAND_MS, Math.max(0, reading.atMs - state.lastMs))

@@ -9,7 +9,7 @@ import type { CompartmentState } from './temperature.ts'
 
 export type TruckCondition = 'in-range' | 'excursion' | 'silent' | 'no-profile'
 
-export interface TruckFacts extends ViewFacts {
+export interface TruckFacts extends Pick<ViewFacts, 'receivedAtMs' | 'open'> {
   readonly last: TruckReading
   readonly compartments: readonly CompartmentState[]
   /** Range of the profile in force; null where the profile is not known. */

@@ -10,9 +10,11 @@ import {
   KMH_PER_MS,
   newDriving,
   putOpen,
+  restoreDriving,
 } from '../../driving/driving.ts'
 import { drivingPeriods } from '../../driving/period.ts'
-import { DAY_MS, SECOND_MS } from '../../kernel/time.ts'
+import { carriedInto } from '../../kernel/plain-data.ts'
+import { DAY_MS, type EpochMs, SECOND_MS } from '../../kernel/time.ts'
 import type { RuleInput } from '../../rules/field-table.ts'
 import { copyRuns, openEpisodesOf, type RuleRuns } from '../../rules/rule-set.ts'
 import {
@@ -21,7 +23,7 @@ import {
   pipelineRules,
   type RuleSource,
 } from '../../rules/rule-source.ts'
-import type { Pipeline } from '../../streams/pipeline.ts'
+import type { EventContext, Pipeline } from '../../streams/pipeline.ts'
 import { type VehicleTelemetry, vehicleTelemetry } from './events.ts'
 import { expectedGear } from './gears.ts'
 import { profileAt } from './profile.ts'
@@ -32,11 +34,23 @@ import { DEFAULT_WINDOW_SPANS, vehicleWindow, type WindowSpan } from './windows.
 
 /** State of one vehicle; plain data. */
 export interface VehicleState {
-  last: VehicleTelemetry | null
+  /** Of the last event; NaN where it did not say, and before the first. */
+  speedKmh: number
+  recordedAtMs: EpochMs
   /** As the last event was joined. */
   profile: VehicleProfile | null
   runs: RuleRuns
   driving: DrivingState
+}
+
+function newState(): VehicleState {
+  return {
+    speedKmh: Number.NaN,
+    recordedAtMs: Number.NaN,
+    profile: null,
+    runs: [],
+    driving: newDriving(),
+  }
 }
 
 /** The pipeline with other rules than the built-in ones, for trying them over history. */
@@ -47,30 +61,35 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
     name: 'vehicles',
     topic: vehicleTelemetry,
     ...archiveColumnsFor(rules, vehicleTelemetry.archive),
-    stateFormat: 5,
+    stateFormat: 6,
     forgetAfterMs: 30 * DAY_MS,
-    newState: () => ({ last: null, profile: null, runs: [], driving: newDriving() }),
-    copyState: ({ last, profile, runs, driving }) => ({
-      last,
-      profile,
-      runs: copyRuns(runs),
-      driving: rules.scope.alertsOnly ? driving : copyDriving(driving),
+    newState,
+    copyState({ speedKmh, recordedAtMs, profile, runs, driving }, spare = newState()) {
+      spare.speedKmh = speedKmh
+      spare.recordedAtMs = recordedAtMs
+      spare.profile = profile
+      spare.runs = copyRuns(runs)
+      spare.driving = rules.scope.alertsOnly ? driving : copyDriving(driving, spare.driving)
+      return spare
+    },
+    restoreState: (carried) => ({
+      ...carriedInto(newState(), carried),
+      driving: restoreDriving(carried.driving),
     }),
-    eventFields: ['last'],
     onEvent(state, event, context) {
       const profile = profileAt(event, context, state.profile)
-      const { last } = state
       input.event = event
-      input.last = last
+      input.context = context
       input.reference = profile
       derive(input.derived, event, profile)
-      input.derived.brakingMs2 = brakingMs2(last, event)
+      input.derived.brakingMs2 = brakingMs2(state, event)
       rules.at(context).onEvent(state.runs, input, context)
-      state.last = event
+      state.speedKmh = event.speedKmh ?? Number.NaN
+      state.recordedAtMs = event.recordedAtMs
       state.profile = profile
       if (rules.scope.alertsOnly) return
       const model = profile.known ? profile.model : null
-      drive(state.driving, { entityType: 'vehicle', last, now: event, model }, context)
+      drive(state.driving, { entityType: 'vehicle', now: event, model }, context)
     },
     onTimer() {
       // Vehicles set no timers: their durations are judged at the readings themselves.
@@ -86,7 +105,8 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
     broadcasts: [],
     view: {
       name: VEHICLE_VIEW,
-      document({ last, profile }, _key, facts) {
+      document({ profile }, _key, facts) {
+        const last = facts.newest()
         if (last === null) return undefined
         return vehicleDocument({ ...facts, last, profile: profile ?? UNKNOWN_VEHICLE })
       },
@@ -116,22 +136,33 @@ interface Derived {
   brakingMs2: number | null
 }
 
-function newInput(): { -readonly [F in keyof RuleInput]: RuleInput[F] } & {
+interface Input extends RuleInput {
+  event: object
   readonly derived: Derived
-} {
+  reference: object | null
+  context: EventContext<VehicleTelemetry> | null
+}
+
+function newInput(): Input {
   const { known, brand, model, color } = UNKNOWN_VEHICLE
   const nothing = { expectedGear: null, gearsApart: null, gearMismatch: null, overLimitKmh: null }
   const unknown = { ...nothing, brakingMs2: null }
   return {
     event: {},
     derived: { known, brand, model, color, ...unknown },
-    last: null,
     reference: null,
+    context: null,
+    get last() {
+      return this.context?.previous() ?? null
+    },
   }
 }
 
-function brakingMs2(last: VehicleTelemetry | null, now: VehicleTelemetry): number | null {
-  if (last === null || last.speedKmh === null || now.speedKmh === null) return null
+function brakingMs2(
+  last: Pick<VehicleState, 'speedKmh' | 'recordedAtMs'>,
+  now: VehicleTelemetry,
+): number | null {
+  if (Number.isNaN(last.speedKmh) || now.speedKmh === null) return null
   const stepMs = now.recordedAtMs - last.recordedAtMs
   if (stepMs <= 0 || stepMs > HARSH_FIXES_MS) return null
   return (last.speedKmh - now.speedKmh) / KMH_PER_MS / (stepMs / SECOND_MS)

@@ -12,7 +12,7 @@ export const VEHICLE_VIEW = 'vehicles'
 /** Slower than this counts as standing. */
 export const REST_SPEED_KMH = 1
 
-export interface VehicleFacts extends ViewFacts {
+export interface VehicleFacts extends Pick<ViewFacts, 'receivedAtMs' | 'open'> {
   readonly last: VehicleTelemetry
   readonly profile: VehicleProfile
 }
