@@ -26,7 +26,7 @@ export const STOP_PATIENCE_MS: DurationMs = 5 * SECOND_MS
 export const VIEW_INTERVAL_MS: DurationMs = 50
 export const VIEW_BATCH_KEYS = 100
 /** With so many records since they were put last, the task is busy: views wait longer, so that events need not. */
-export const BUSY_RECORDS = 200
+export const BUSY_RECORDS = 25
 export const BUSY_VIEW_INTERVAL_MS: DurationMs = 250
 /** Open windows are shown this often while something changes in them. */
 export const OPEN_WINDOWS_INTERVAL_MS: DurationMs = SECOND_MS
