@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import type { ArchiveTable } from '../ports/archive.ts'
-import { EventTail, type TailEvent } from './event-tail.ts'
+import { EventTail, type PackedTail, type TailEvent } from './event-tail.ts'
 
 interface Reading {
   readonly recordedAtMs: number
@@ -49,6 +49,11 @@ const table: ArchiveTable<Reading> = {
   }),
 }
 
+const NOTHING: Reading = {
+  ...{ recordedAtMs: 0, eventId: null, label: null, degrees: null, open: null },
+  ...{ count: null, price: null, extra: null },
+}
+
 const orNull = <T>(values: fc.Arbitrary<T>): fc.Arbitrary<T | null> =>
   fc.oneof(values, fc.constant(null))
 
@@ -75,6 +80,8 @@ const entries: fc.Arbitrary<TailEvent<Reading>> = fc.record(
   },
   PLAIN,
 )
+
+const carry = (packed: PackedTail): PackedTail => JSON.parse(JSON.stringify(packed)) as PackedTail
 
 const steps = fc.array(
   fc.oneof(
@@ -118,9 +125,44 @@ test('a tail gives back what was put in, in the order of its time, and what was 
         assert.equal(tail.timeAt(0), expected[0]?.eventTimeMs)
         assert.equal(tail.timeAt(expected.length), undefined)
       }
+      const carried = EventTail.decode(table, carry(tail.encode()))
+      assert.deepEqual([...carried], expected)
+      assert.deepEqual(carried.before(0), before)
+      assert.deepEqual(carried.encode(), tail.encode())
       for (const { offset } of expected) assert.ok(tail.hasOffset(offset))
       assert.ok(!tail.hasOffset(-1))
       assert.ok(!tail.hasOffset(null))
     }),
+  )
+})
+
+test('a tail of a snapshot goes on, and a column that is new since is null', () => {
+  const entry = (atMs: number): TailEvent<Reading> => ({
+    event: { ...NOTHING, recordedAtMs: atMs, label: 'x', extra: { a: atMs } },
+    eventTimeMs: atMs,
+    offset: atMs,
+    receivedAtMs: atMs,
+  })
+  const earlier = new EventTail({
+    ...table,
+    columns: table.columns.slice(0, -1),
+    write(row, event) {
+      row.timestamp(event.recordedAtMs)
+      row.text(event.label)
+      row.float8(event.degrees)
+      row.bool(event.open)
+      row.int4(event.count)
+      row.numeric(event.price)
+    },
+  })
+  for (const atMs of [1, 2, 3]) earlier.push(entry(atMs))
+  earlier.drop(1)
+  const tail = EventTail.decode(table, carry(earlier.encode()))
+  for (const atMs of [4, 5, 6, 7]) tail.push(entry(atMs))
+  const all = [tail.before(0), ...tail].map((each) => each?.event)
+  const expected = [1, 2, 3, 4, 5, 6, 7].map((atMs) => entry(atMs).event)
+  assert.deepEqual(
+    all,
+    expected.map((event, index) => (index < 3 ? { ...event, extra: null } : event)),
   )
 })

@@ -22,8 +22,16 @@ const EVENT_ID = 3
 const OWN_COLUMNS = 4
 
 const FIRST_ROWS = 4
+const NUMBER_BYTES = 8
+const WORDS_OF_NUMBER = 2
 const NO_NUMBERS = new Float64Array(0)
 const BESIDE: ReadonlySet<string> = new Set(['text', 'numeric', 'jsonb'])
+
+/**
+ * A tail as snapshots hold it: rows, columns of each, the rows in base64, what stands beside. Of a row, one bit a column
+ * says whether it differs from the row before, and what differs follows, the lowest byte first.
+ */
+export type PackedTail = readonly [number, number, string, readonly unknown[]]
 
 export class EventTail<E extends StreamEvent> {
   readonly #table: ArchiveTable<E>
@@ -99,12 +107,6 @@ export class EventTail<E extends StreamEvent> {
     this.#write(from, entry)
   }
 
-  /** The event before the tail, for one that is filled from a snapshot. */
-  setBefore(entry: TailEvent<E>): void {
-    if (this.#numbers.length === 0) this.#grow()
-    this.#write(0, entry)
-  }
-
   /** Drops so many of the oldest; the last of them is the one before the tail. */
   drop(count: number): void {
     if (count === 0) return
@@ -116,6 +118,37 @@ export class EventTail<E extends StreamEvent> {
 
   clear(): void {
     this.drop(this.#length)
+  }
+
+  encode(): PackedTail {
+    const columns = this.#columns
+    const rows = this.#numbers.length === 0 ? 0 : this.#length + 1
+    const bytes = packedBytes.for(rows * (maskBytes(columns) + columns * NUMBER_BYTES))
+    const length = packRows(this.#numbers, { rows, columns }, bytes)
+    return [rows, columns, bytes.toString('base64', 0, length), this.#beside]
+  }
+
+  /** What `encode` gave; columns that the table did not have then are null. */
+  static decode<E extends StreamEvent>(
+    table: ArchiveTable<E>,
+    [rows, columns, base64, beside]: PackedTail,
+  ): EventTail<E> {
+    const tail = new EventTail(table)
+    if (rows === 0) return tail
+    const stored = unpackRows(Buffer.from(base64, 'base64'), { rows, columns })
+    const now = tail.#columns
+    tail.#numbers = new Float64Array(Math.max(FIRST_ROWS, rows) * now).fill(
+      Number.NaN,
+      0,
+      rows * now,
+    )
+    for (let row = 0; row < rows; row++) {
+      const from = row * columns
+      tail.#numbers.set(stored.subarray(from, from + Math.min(columns, now)), row * now)
+    }
+    tail.#beside = [...beside]
+    tail.#length = rows - 1
+    return tail
   }
 
   get #columns(): number {
@@ -170,6 +203,81 @@ export class EventTail<E extends StreamEvent> {
       }
     }
   }
+}
+
+interface Rows {
+  readonly rows: number
+  readonly columns: number
+}
+
+function maskBytes(columns: number): number {
+  return Math.ceil(columns / 8)
+}
+
+/** Returns how many bytes the rows took. */
+function packRows(numbers: Float64Array, { rows, columns }: Rows, bytes: Buffer): number {
+  // Numbers are compared bit by bit: NaN is itself, and 0 is not −0.
+  const words = new Uint32Array(
+    numbers.buffer,
+    numbers.byteOffset,
+    numbers.length * WORDS_OF_NUMBER,
+  )
+  let at = 0
+  for (let row = 0; row < rows; row++) {
+    const maskAt = at
+    at += maskBytes(columns)
+    bytes.fill(0, maskAt, at)
+    for (let column = 0; column < columns; column++) {
+      const word = (row * columns + column) * WORDS_OF_NUMBER
+      const before = word - columns * WORDS_OF_NUMBER
+      const same = words[word] === words[before] && words[word + 1] === words[before + 1]
+      if (same) continue
+      const maskByte = maskAt + (column >> 3)
+      bytes[maskByte] = (bytes[maskByte] ?? 0) | (1 << (column & 7))
+      for (let half = 0; half < WORDS_OF_NUMBER; half++) {
+        const bits = words[word + half] ?? 0
+        bytes[at++] = bits
+        bytes[at++] = bits >>> 8
+        bytes[at++] = bits >>> 16
+        bytes[at++] = bits >>> 24
+      }
+    }
+  }
+  return at
+}
+
+function unpackRows(bytes: Buffer, { rows, columns }: Rows): Float64Array {
+  const numbers = new Float64Array(rows * columns)
+  const words = new Uint32Array(numbers.buffer)
+  let at = 0
+  for (let row = 0; row < rows; row++) {
+    const maskAt = at
+    at += maskBytes(columns)
+    for (let column = 0; column < columns; column++) {
+      const word = (row * columns + column) * WORDS_OF_NUMBER
+      if (((bytes[maskAt + (column >> 3)] ?? 0) & (1 << (column & 7))) === 0) {
+        words.copyWithin(
+          word,
+          word - columns * WORDS_OF_NUMBER,
+          word - (columns - 1) * WORDS_OF_NUMBER,
+        )
+        continue
+      }
+      words[word] = bytes.readUInt32LE(at)
+      words[word + 1] = bytes.readUInt32LE(at + 4)
+      at += NUMBER_BYTES
+    }
+  }
+  return numbers
+}
+
+/** Where rows are packed: it grows, and serves all. */
+const packedBytes = {
+  buffer: Buffer.alloc(0),
+  for(bytes: number): Buffer {
+    if (this.buffer.length < bytes) this.buffer = Buffer.allocUnsafeSlow(bytes * 2)
+    return this.buffer
+  },
 }
 
 /** NaN stands for null: no event holds it, since JSON has none. One packer serves all: writing is one call. */

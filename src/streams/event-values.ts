@@ -2,7 +2,6 @@
 // without field names. Snapshots keep events so.
 
 import type { ArchiveTable, RowReader, RowWriter } from '../ports/archive.ts'
-import type { StreamEvent } from './topic.ts'
 
 /** Where `writer` puts values: one writer serves all, since writing an event is one synchronous call. */
 let written: unknown[] = []
@@ -24,15 +23,7 @@ const writer: RowWriter = {
 
 /** One value a column, as JSON carries it; nulls at the end are left out. */
 export function columnValues<E>(table: Pick<ArchiveTable<E>, 'write'>, event: E): unknown[] {
-  return valuesAfter([], table, event)
-}
-
-function valuesAfter<E>(
-  first: unknown[],
-  table: Pick<ArchiveTable<E>, 'write'>,
-  event: E,
-): unknown[] {
-  written = first
+  written = []
   table.write(writer, event)
   while (written.at(-1) === null) written.pop()
   return written
@@ -57,21 +48,4 @@ export function fromColumnValues<E>(
     json: take,
   }
   return table.read(row)
-}
-
-/** The same with the sender's id, which is no column of the topic's own, in front. */
-export function eventValues<E extends StreamEvent>(
-  table: Pick<ArchiveTable<E>, 'write'>,
-  event: E,
-): readonly unknown[] {
-  return valuesAfter([event.eventId], table, event)
-}
-
-export function fromEventValues<E extends StreamEvent>(
-  table: Pick<ArchiveTable<E>, 'read'>,
-  values: readonly unknown[],
-): E {
-  const [eventId, ...columns] = values
-  const event = fromColumnValues(table, columns)
-  return typeof eventId === 'string' ? { ...event, eventId } : event
 }

@@ -4,8 +4,7 @@
 import { PlatformError } from '../kernel/errors.ts'
 import type { EpochMs } from '../kernel/time.ts'
 import type { Episode, PublishedEpisode } from './episode.ts'
-import { EventTail, type TailEvent } from './event-tail.ts'
-import { eventValues, fromEventValues } from './event-values.ts'
+import { EventTail, type PackedTail } from './event-tail.ts'
 import {
   type EventTimer,
   type Frame,
@@ -23,7 +22,7 @@ import type { ErasState } from './window-eras.ts'
 export const PARTITION_KEY = '\u001f'
 
 /** Grows with every change of how states are laid out here, as `stateFormat` does for a pipeline's own part. */
-const LAYOUT = 4
+const LAYOUT = 5
 
 export interface PartitionState {
   readonly arrivalClockMs: EpochMs
@@ -45,9 +44,7 @@ interface SlotState {
   readonly bt: EpochMs | null
   readonly m: readonly [number, EpochMs] | null
   readonly ht: EpochMs
-  readonly e: readonly PackedEvent[]
-  /** The event before these. */
-  readonly v?: PackedEvent
+  readonly e: PackedTail
   readonly p?: readonly PublishedEpisode[]
   readonly a?: readonly (readonly [string, string])[]
   readonly o?: readonly (readonly [string, number])[]
@@ -62,8 +59,6 @@ interface SlotState {
 
 /** State and timers; without timers where none are set. */
 type PackedFrame = readonly [unknown, (readonly EventTimer[])?]
-/** Values of the event, offset, arrival; and the event time where it is not the device's. */
-type PackedEvent = readonly [readonly unknown[], number, EpochMs, EpochMs?]
 
 /** `whole` stores head and mid too: for pipelines whose events saw tables that have changed since. */
 export function encodeSlot<E extends StreamEvent, S>(
@@ -73,7 +68,6 @@ export function encodeSlot<E extends StreamEvent, S>(
 ): string {
   const pack = ({ state, timers }: Frame<S>): PackedFrame =>
     timers.length === 0 ? [state] : [state, timers]
-  const before = slot.tail.before(0)
   const state: SlotState = {
     f: formatOf(pipeline),
     k: slot.key,
@@ -82,8 +76,7 @@ export function encodeSlot<E extends StreamEvent, S>(
     bt: Number.isFinite(slot.baseTimeMs) ? slot.baseTimeMs : null,
     m: slot.mid === null ? null : [slot.mid.index, slot.mid.timeMs],
     ht: slot.headTimeMs,
-    e: Array.from(slot.tail, (entry) => packEvent(entry, pipeline)),
-    ...(before === undefined ? {} : { v: packEvent(before, pipeline) }),
+    e: slot.tail.encode(),
     ...(slot.published.length === 0 ? {} : { p: slot.published }),
     ...(hasAny(slot.aliases) ? { a: [...slot.aliases] } : {}),
     ...(hasAny(slot.effects) ? { o: [...slot.effects] } : {}),
@@ -112,9 +105,6 @@ export function decodeSlot<E extends StreamEvent, S>(
   })
   const base = unpack(state.b)
   const [head, mid] = state.w ?? []
-  const tail = new EventTail(pipeline.topic.archive)
-  if (state.v !== undefined) tail.setBefore(unpackEvent(state.v, pipeline))
-  for (const packed of state.e) tail.push(unpackEvent(packed, pipeline))
   return {
     key: state.k,
     tenantId: state.t,
@@ -126,7 +116,7 @@ export function decodeSlot<E extends StreamEvent, S>(
         : { frame: mid ? unpack(mid) : base, index: state.m[0], timeMs: state.m[1] },
     head: head === undefined ? base : unpack(head),
     headTimeMs: state.ht,
-    tail,
+    tail: EventTail.decode(pipeline.topic.archive, state.e),
     published: state.p ?? NO_PUBLISHED,
     aliases: state.a === undefined ? null : new Map(state.a),
     effects: state.o === undefined ? null : new Map(state.o),
@@ -147,24 +137,6 @@ export function decodeSlot<E extends StreamEvent, S>(
 
 function hasAny<T>(map: ReadonlyMap<string, T> | null): map is ReadonlyMap<string, T> {
   return map !== null && map.size > 0
-}
-
-function packEvent<E extends StreamEvent, S>(
-  { event, eventTimeMs, offset, receivedAtMs }: TailEvent<E>,
-  { topic }: Pipeline<E, S>,
-): PackedEvent {
-  const values = eventValues(topic.archive, event)
-  return eventTimeMs === event.recordedAtMs
-    ? [values, offset, receivedAtMs]
-    : [values, offset, receivedAtMs, eventTimeMs]
-}
-
-function unpackEvent<E extends StreamEvent, S>(
-  [values, offset, receivedAtMs, eventTimeMs]: PackedEvent,
-  { topic }: Pipeline<E, S>,
-): TailEvent<E> {
-  const event = fromEventValues(topic.archive, values)
-  return { event, eventTimeMs: eventTimeMs ?? event.recordedAtMs, offset, receivedAtMs }
 }
 
 /** Infinities, which JSON does not have, mean "no time yet". */

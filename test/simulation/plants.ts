@@ -23,6 +23,7 @@ const QUEUE = 'src/streams/commit-queue.ts'
 const RESTORE = 'src/streams/restore.ts'
 const RUNNER = 'src/streams/task-runner.ts'
 const SNAPSHOT = 'src/streams/task-snapshot.ts'
+const TAIL = 'src/streams/event-tail.ts'
 const SLOT = 'src/streams/key-slot.ts'
 const FENCE = 'if (row.epoch !== epoch || row.nextOffset !== fromOffset) {'
 
@@ -218,9 +219,9 @@ export const plants: readonly Plant[] = [
     story: 'a restart forgets the event before those that may still be put in order',
     edits: [
       {
-        file: SNAPSHOT,
-        find: '...(before === undefined ? {} : { v: packEvent(before, pipeline) }),',
-        replace: '',
+        file: TAIL,
+        find: 'tail.#length = rows - 1',
+        replace: 'tail.#length = rows - 1\n    tail.#numbers.fill(Number.NaN, 0, now)',
       },
     ],
   },
