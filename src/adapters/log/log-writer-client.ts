@@ -79,8 +79,10 @@ export class LogWriterClient {
   readonly #idle: (() => void)[] = []
   readonly #answers = new Map<number, (answer: WriterAnswer) => void>()
 
+  /** Its thread begins at once: that takes a tenth of a second of a processor, for which no first alert should wait. */
   constructor(settings: WriterSettings) {
     this.#settings = settings
+    this.#startedWorker()
   }
 
   append(topic: TopicEntry, records: readonly NewRecord[]): Promise<void> {

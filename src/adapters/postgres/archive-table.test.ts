@@ -48,6 +48,24 @@ async function openStore(
   return { ...postgres, store }
 }
 
+test('the server samples little of a partition, whenever that was made', async (t) => {
+  const { database, store } = await openStore(t)
+  const targets = async (name: string): Promise<readonly unknown[]> => {
+    const rows = await database.query(
+      `SELECT DISTINCT attstattarget FROM pg_attribute
+       WHERE attrelid = $1::regclass AND attnum > 0`,
+      [name],
+    )
+    return rows.map(({ attstattarget }) => attstattarget)
+  }
+  const last = dayName(systemClock().nowMs() + DAYS_AHEAD * DAY_MS)
+  deepEqual(await targets('fix_default'), [10])
+  deepEqual(await targets(last), [10])
+  await database.query(`DROP TABLE ${last}`)
+  await store.ensureArchive(table)
+  deepEqual(await targets(last), [10])
+})
+
 type Row = Fix & Partial<ArchiveRowMeta>
 
 /** Commits rows at the offsets that follow. */
