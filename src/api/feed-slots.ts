@@ -6,7 +6,7 @@
 export const MAX_GONE_SLOTS = 10_000
 
 export interface Message {
-  /** Grows; messages that came together have the same. */
+  /** Grows; messages that came together have the same. A message may be brought up to date in place. */
   readonly sequence: number
   readonly view: string
   readonly key: string
@@ -42,9 +42,9 @@ export class SlotTable {
     return this.#slots[index]
   }
 
-  of(entity: Pick<Message, 'view' | 'tenantId' | 'key'>): Message | undefined {
-    const index = this.#indexes.get(nameOf(entity))
-    return index === undefined ? undefined : this.#slots[index]
+  /** The slot of a key's message; undefined where it has none. */
+  slotOf(entity: Pick<Message, 'view' | 'tenantId' | 'key'>): number | undefined {
+    return this.#indexes.get(nameOf(entity))
   }
 
   /** Replaces the message of the key, and returns its slot. */

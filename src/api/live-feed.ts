@@ -10,7 +10,9 @@ import type { Clock } from '../ports/clock.ts'
 import type { FeedMessage, FeedPosition, HandledAlert, ViewEntry, Views } from '../ports/views.ts'
 import { createHandlingOverlay, type HandlingSource } from './alert-handling.ts'
 import { alertDocument } from './alert-json.ts'
+import { EntityMessage, merchantOf } from './entity-message.ts'
 import { DirtySlots, type Message, SlotTable } from './feed-slots.ts'
+import { serverSentEvent } from './server-sent-event.ts'
 
 /** Streams open at once; the next one is asked to come back later. */
 export const MAX_STREAMS = 500
@@ -93,6 +95,12 @@ interface Stream {
 
 type Content = Omit<Message, 'sequence'>
 
+/** A message and where it lies. */
+interface Change {
+  readonly message: Message
+  readonly slot: number
+}
+
 export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   const { views, clock } = options
   const streams = new Set<Stream>()
@@ -114,22 +122,28 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   let alerts = alertTable()
   let entities = entityTable()
 
-  const put = (
-    content: Content,
-    sequence: number,
-  ): { readonly message: Message; readonly slot: number } => {
+  const putAlert = (content: Content, sequence: number): Change => {
     const message = { sequence, ...content }
-    const table = content.view === 'alerts' ? alerts : entities
-    return { message, slot: table.put(message) }
+    return { message, slot: alerts.put(message) }
+  }
+
+  const putEntity = (entry: ViewEntry, sequence: number): Change => {
+    const slot = entities.slotOf(entry)
+    const present = slot === undefined ? undefined : entities.at(slot)
+    const goesOn = present instanceof EntityMessage && !present.gone && entry.json !== null
+    if (slot !== undefined && goesOn) {
+      present.update(entry, sequence)
+      return { message: present, slot }
+    }
+    const message = new EntityMessage(entry, sequence)
+    return { message, slot: entities.put(message) }
   }
 
   const unsubscribe = views.subscribe((messages, at) => {
     if (at.feed !== position.feed) baseSequence = at.sequence - 1
     position = at
     if (messages.some(({ type }) => type === 'gap')) beginAnew()
-    announce(
-      messages.flatMap((message) => contentOf(message) ?? []).map((each) => put(each, at.sequence)),
-    )
+    announce(messages.flatMap((message) => changeOf(message, at.sequence) ?? []))
   })
 
   /** Messages are missing, so that no stream can go on: its client comes again and gets everything. */
@@ -146,10 +160,17 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
     }
   }
 
-  const contentOf = (message: FeedMessage): Content | undefined => {
-    if (message.type === 'entity') return entityContent(message.entry)
-    if (message.type === 'alert') return alertContentOf(message.alert)
-    return message.type === 'handled' ? handledContent(message.alert) : undefined
+  const changeOf = (message: FeedMessage, sequence: number): Change | undefined => {
+    switch (message.type) {
+      case 'entity':
+        return putEntity(message.entry, sequence)
+      case 'alert':
+        return putAlert(alertContentOf(message.alert), sequence)
+      case 'handled':
+        return putAlert(handledContent(message.alert), sequence)
+      case 'gap':
+        return undefined
+    }
   }
 
   const handledContent = (alert: HandledAlert): Content => {
@@ -173,7 +194,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
     return toldContent(alert)
   }
 
-  const announce = (changes: readonly { message: Message; slot: number }[]): void => {
+  const announce = (changes: readonly Change[]): void => {
     for (const stream of streams) {
       let wanted = false
       let view: string | undefined
@@ -248,7 +269,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
   const resetPiece = (stream: Stream): string | undefined => {
     if (!stream.resetDue) return undefined
     stream.resetDue = false
-    return event('reset', JSON.stringify({ views: [...stream.views] }))
+    return serverSentEvent('reset', JSON.stringify({ views: [...stream.views] }))
   }
 
   const nextEntity = (stream: Stream): string | undefined => {
@@ -275,7 +296,7 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
     if (dirty.count > 0 && !passed) return undefined
     stream.untilReady = null
     const at = toIso(clock.nowMs())
-    return event('ready', JSON.stringify({ resumed: untilReady.resumed, at }))
+    return serverSentEvent('ready', JSON.stringify({ resumed: untilReady.resumed, at }))
   }
 
   const write = (stream: Stream, text: string): void => {
@@ -365,14 +386,14 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
 
   const loadAlerts = async (): Promise<void> => {
     for (const alert of await views.openAlerts()) {
-      const known = alerts.of({ view: 'alerts', tenantId: alert.tenantId, key: alert.id })
-      if (known === undefined) put(alertContentOf(alert), baseSequence)
+      const known = alerts.slotOf({ view: 'alerts', tenantId: alert.tenantId, key: alert.id })
+      if (known === undefined) putAlert(alertContentOf(alert), baseSequence)
     }
   }
 
   const loadEntities = async (name: string): Promise<void> => {
     for (const entry of await views.list(name)) {
-      if (entities.of(entry) === undefined) put(entityContent(entry), baseSequence)
+      if (entities.slotOf(entry) === undefined) putEntity(entry, baseSequence)
     }
   }
 
@@ -385,9 +406,15 @@ export function createLiveFeed(options: LiveFeedOptions): LiveFeed {
         return { eventsPerSecond: null, lag: null }
       })
       const at = toIso(clock.nowMs())
-      const chunk = event('metric', JSON.stringify({ at, ...metric, streams: streams.size }))
+      const chunk = serverSentEvent(
+        'metric',
+        JSON.stringify({ at, ...metric, streams: streams.size }),
+      )
       // How much goes on elsewhere is no matter of a merchant's.
-      const bare = event('metric', JSON.stringify({ at, eventsPerSecond: null, lag: null }))
+      const bare = serverSentEvent(
+        'metric',
+        JSON.stringify({ at, eventsPerSecond: null, lag: null }),
+      )
       for (const stream of streams) beat(stream, stream.merchantId === null ? chunk : bare)
     }
   }
@@ -481,27 +508,8 @@ function alertContent(alert: {
     tenantId: alert.tenantId,
     gone: alert.isResolved,
     merchantId: once(() => merchantOf(Object(JSON.parse(alert.json)).labels)),
-    chunk: () => event('alert', alert.json),
+    chunk: () => serverSentEvent('alert', alert.json),
   }
-}
-
-/** The document's JSON goes out as the task encoded it; the event around it is made once for all streams. */
-function entityContent(entry: ViewEntry): Content {
-  const { json } = entry
-  return {
-    view: entry.view,
-    key: entry.key,
-    tenantId: entry.tenantId,
-    gone: json === null,
-    merchantId: once(() => (json === null ? null : merchantOf(JSON.parse(json)))),
-    chunk: once(() => entityChunk(entry)),
-  }
-}
-
-/** Whose a document is, or the labels of an alert; null where they name no merchant. */
-function merchantOf(document: unknown): string | null {
-  const merchantId: unknown = Object(document).merchantId
-  return typeof merchantId === 'string' ? merchantId : null
 }
 
 /** Made when it is first asked for, and kept. */
@@ -511,14 +519,4 @@ function once<T>(make: () => T): () => T {
     made ??= { value: make() }
     return made.value
   }
-}
-
-function entityChunk({ view, key, version, json }: ViewEntry): string {
-  const head = JSON.stringify({ view, key, version })
-  return event('entity', `${head.slice(0, -1)},"doc":${json ?? 'null'}}`)
-}
-
-/** `data` is JSON on one line. */
-function event(name: string, data: string): string {
-  return `event: ${name}\ndata: ${data}\n\n`
 }
