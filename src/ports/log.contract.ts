@@ -5,7 +5,7 @@ import { describe, test } from 'node:test'
 import { array, assert, asyncProperty, constantFrom, nat, record, uint8Array } from 'fast-check'
 import type { PlatformErrorCode } from '../kernel/errors.ts'
 import { partitionOf } from '../kernel/partitioner.ts'
-import type { Log, LogRecord, NewRecord, ReadLimit } from './log.ts'
+import { type Log, type LogRecord, type NewRecord, type ReadLimit, ReadMemory } from './log.ts'
 
 /** Gives one more handle on the same log; the suite closes it. */
 export type OpenLog = () => Promise<Log>
@@ -239,6 +239,27 @@ export function logContract(
         const one = await log.read(topic, 0, 5, { records: 100, bytes: 1 })
         equal(one.records.length, 1)
         equal(one.nextOffset, 6)
+      }))
+
+    test('reads with memory of the reader bring the same, and leave alone what others read', () =>
+      withLog(1, async (log, topic) => {
+        const values = Array.from(
+          { length: 40 },
+          (_, index) => `${index}-${'x'.repeat(index * 997)}`,
+        )
+        for (const value of values) await log.append(topic, [event('a', value)])
+        const memory = new ReadMemory()
+        const all = await log.read(topic, 0, 0, NO_LIMIT)
+        for (const bytes of [1, 5_000, 100_000, 2_000_000]) {
+          const found: string[] = []
+          for (let next = 0; next < values.length; ) {
+            const batch = await log.read(topic, 0, next, { records: 100, bytes, memory })
+            found.push(...textsOf(batch.records))
+            next = batch.nextOffset
+          }
+          deepEqual(found, values)
+        }
+        deepEqual(textsOf(all.records), values)
       }))
 
     test('a read from the middle starts there; at the end there is nothing', () =>

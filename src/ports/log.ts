@@ -26,10 +26,37 @@ export interface LogBatch {
   readonly nextOffset: number
 }
 
+/**
+ * Memory that a reader lends to its reads, so that reading on and on asks for no new one. A log may put values there: they
+ * last until the same memory is lent to the next read.
+ */
+export class ReadMemory {
+  #bytes: Buffer = Buffer.alloc(0)
+  #used = 0
+
+  /** To be called where a read begins: all of it is free again. */
+  begin(): void {
+    this.#used = 0
+  }
+
+  /** A copy that lies in this memory. What was copied before in the same read stays where it is. */
+  copy(bytes: Uint8Array): Buffer {
+    if (this.#used + bytes.length > this.#bytes.length) {
+      this.#bytes = Buffer.allocUnsafeSlow(2 * (this.#used + bytes.length))
+      this.#used = 0
+    }
+    const copied = this.#bytes.subarray(this.#used, this.#used + bytes.length)
+    copied.set(bytes)
+    this.#used += bytes.length
+    return copied
+  }
+}
+
 export interface ReadLimit {
   readonly records: number
   /** At least one record comes back however large it is. */
   readonly bytes: number
+  readonly memory?: ReadMemory
 }
 
 export interface LogBounds {

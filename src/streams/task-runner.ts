@@ -5,7 +5,7 @@ import { type DurationMs, type EpochMs, MINUTE_MS, SECOND_MS } from '../kernel/t
 import type { Alert } from '../ports/alert.ts'
 import type { CheckpointStore, TaskId } from '../ports/checkpoint-store.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { Log, LogBatch } from '../ports/log.ts'
+import { type Log, type LogBatch, ReadMemory } from '../ports/log.ts'
 import type { ViewPublisher } from '../ports/views.ts'
 import { type BatchInputs, type BatchOutput, type BroadcastProgress, NO_INPUTS } from './batch.ts'
 import { type CommitObserver, CommitQueue } from './commit-queue.ts'
@@ -97,6 +97,7 @@ export class TaskRunner {
   #queue: CommitQueue | null = null
   /** What waiting for records came to. */
   #mayRead = true
+  readonly #memory = new ReadMemory()
   #readMs: DurationMs = 0
   #viewsPutMs: DurationMs = 0
   #recordsSinceViews = 0
@@ -247,7 +248,8 @@ export class TaskRunner {
       return { records: [], nextOffset: fromOffset }
     }
     this.#readMs = nowMs
-    return log.read(topic, partition, fromOffset, { records: FETCH_RECORDS, bytes: FETCH_BYTES })
+    const limit = { records: FETCH_RECORDS, bytes: FETCH_BYTES, memory: this.#memory }
+    return log.read(topic, partition, fromOffset, limit)
   }
 
   /**

@@ -167,15 +167,16 @@ export class RecordCollector {
 
   constructor(limit: ReadLimit) {
     this.#limit = limit
+    limit.memory?.begin()
   }
 
   /**
-   * Takes the records of a chunk from `fromOffset` on, as views on it. False once the limit is
+   * Takes the records of a chunk from `fromOffset` on, as views on a copy of it. False once the limit is
    * reached. Throws a RangeError where the chunk is not what `summarize` promised.
    */
   take(chunk: Uint8Array, firstOffset: number, fromOffset: number): boolean {
-    const view = viewOf(chunk)
-    const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength)
+    const bytes = this.#limit.memory?.copy(chunk) ?? Buffer.from(chunk)
+    const view = viewOf(bytes)
     const tenants = tenantsOf(bytes, view)
     const count = view.getUint32(4, true)
     const { records } = this

@@ -182,7 +182,7 @@ export interface StoredChunk {
   readonly chunk: Uint8Array
 }
 
-/** Chunks of a partition in order, from the one that holds `fromOffset`; each is a copy of its own. */
+/** Chunks of a partition in order, from the one that holds `fromOffset`; each lasts until the store is asked again. */
 export function* chunksFrom(
   store: Store,
   topicId: number,
@@ -191,8 +191,12 @@ export function* chunksFrom(
 ): Generator<StoredChunk> {
   const start = chunkKey(topicId, partition, fromOffset)
   const end = chunkKey(topicId, partition, Number.MAX_SAFE_INTEGER)
-  for (const { key, value } of store.getRange({ start, end })) {
-    yield { key, lastOffset: lastOffsetOf(key), chunk: value }
+  for (const key of store.getKeys({ start, end })) {
+    const shared = store.getBinaryFast(key)
+    if (shared === undefined) return
+    // The store's own buffer, longer than it says to be.
+    const chunk = new Uint8Array(shared.buffer, shared.byteOffset, shared.length)
+    yield { key, lastOffset: lastOffsetOf(key), chunk }
   }
 }
 
