@@ -1,5 +1,5 @@
-// An event as the values of its archive columns, in their order: what the archive reads back exactly, said
-// without field names. Snapshots keep events so.
+// An event, or a durable row, as the values of its columns in their order: what the archive reads back exactly, said
+// without field names.
 
 import type { ArchiveTable, RowReader, RowWriter } from '../ports/archive.ts'
 
