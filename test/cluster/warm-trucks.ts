@@ -78,14 +78,15 @@ export function startWarmTrucks(options: {
     while (hearing) {
       const feed = await open(options.serve(), lastEventId)
       let taken = 0
-      while (feed !== undefined && hearing && !feed.ended) {
-        for (const { event, data } of feed.events.slice(taken)) {
+      for (let goesOn = feed !== undefined; goesOn; await pause(2)) {
+        // Asked before the last look: what came with the end is heard too, for the next feed leaves it out.
+        goesOn = hearing && feed?.ended === false
+        for (const { event, data } of feed?.events.slice(taken) ?? []) {
+          taken += 1
           if (event === 'ready' && data.resumed === true) reconnects.resumed += 1
           const truck = event === 'alert' ? trucks.get(String(data.entityId)) : undefined
           if (truck !== undefined && Number.isNaN(truck.heardMs)) truck.heardMs = performance.now()
         }
-        taken = feed.events.length
-        await pause(2)
       }
       lastEventId = feed?.lastEventId ?? lastEventId
       feed?.close()
