@@ -2,6 +2,7 @@ import { deepEqual, equal, ok, throws } from 'node:assert/strict'
 import { test } from 'node:test'
 import type { NewRecord } from '../../ports/log.ts'
 import { ChunkBuilder, checkRecord, KeyBuffer, RecordCollector, summarize } from './chunk.ts'
+import { ChunkMemory } from './chunk-memory.ts'
 
 const RECORD: NewRecord = {
   key: 'truck-1',
@@ -10,8 +11,8 @@ const RECORD: NewRecord = {
   tenantId: 'default',
 }
 
-function pack(records: readonly NewRecord[]): Uint8Array {
-  const builder = new ChunkBuilder()
+function pack(records: readonly NewRecord[], memory = new ChunkMemory()): Uint8Array<ArrayBuffer> {
+  const builder = new ChunkBuilder(memory)
   const key = new KeyBuffer()
   for (const record of records) {
     key.set(record.key)
@@ -61,15 +62,38 @@ test('a chunk with any byte changed, or cut short, is not taken for whole', () =
 test('a chunk is full by size, and by the number of tenants', () => {
   const key = new KeyBuffer()
   key.set('a')
-  const large = new ChunkBuilder()
+  const large = new ChunkBuilder(new ChunkMemory())
   equal(large.full, false)
   large.add(key, { ...RECORD, value: new Uint8Array(200_000) })
   equal(large.full, true)
-  const mixed = new ChunkBuilder()
+  const mixed = new ChunkBuilder(new ChunkMemory())
   for (let index = 0; !mixed.full; index++) {
     ok(index < 2_000)
     mixed.add(key, { ...RECORD, value: new Uint8Array(0), tenantId: `tenant-${index}` })
   }
+})
+
+test('a chunk in memory of others is as if it were in memory of its own', () => {
+  const memory = new ChunkMemory()
+  const first = pack(
+    Array.from({ length: 500 }, () => ({ ...RECORD, value: Buffer.alloc(300, 7) })),
+  )
+  memory.giveBack(first.buffer)
+  const next = pack([RECORD, { ...RECORD, tenantId: 'other' }], memory)
+  equal(next.buffer, first.buffer)
+  deepEqual(next, pack([RECORD, { ...RECORD, tenantId: 'other' }]))
+})
+
+test('of the memory that comes back some is kept, and only what has a usual size', () => {
+  const memory = new ChunkMemory()
+  const large = memory.take(1024 * 1024)
+  memory.giveBack(large.buffer)
+  ok(memory.take(1024 * 1024).buffer !== large.buffer)
+  const many = new Set(Array.from({ length: 200 }, () => memory.take(4096).buffer))
+  for (const each of many) memory.giveBack(each)
+  const again = Array.from({ length: 200 }, () => memory.take(4096).buffer)
+  equal(again.filter((each) => many.has(each)).length, 64)
+  equal(new Set(again).size, 200)
 })
 
 test('a record that does not fit the format is refused before anything is packed', () => {

@@ -12,6 +12,7 @@ import { crc32 } from 'node:zlib'
 import { assert } from '../../kernel/errors.ts'
 import type { EpochMs } from '../../kernel/time.ts'
 import type { LogRecord, NewRecord, ReadLimit } from '../../ports/log.ts'
+import type { ChunkMemory } from './chunk-memory.ts'
 
 const VERSION = 1
 const HEADER_BYTES = 24
@@ -61,16 +62,23 @@ export class KeyBuffer {
   }
 }
 
-/** Packs records one by one; owns a buffer that grows. */
+/** Packs records one by one into memory that it exchanges for more where it must. */
 export class ChunkBuilder {
   count = 0
-  #buffer = Buffer.allocUnsafeSlow(FIRST_BUFFER_BYTES)
-  #view = viewOf(this.#buffer)
+  readonly #memory: ChunkMemory
+  #buffer: Buffer<ArrayBuffer>
+  #view: DataView
   #length = HEADER_BYTES
   #newestMs: EpochMs = Number.NEGATIVE_INFINITY
   readonly #tenants = new Map<string, number>()
   #lastTenant = ''
   #lastTenantIndex = -1
+
+  constructor(memory: ChunkMemory) {
+    this.#memory = memory
+    this.#buffer = memory.take(FIRST_BUFFER_BYTES)
+    this.#view = viewOf(this.#buffer)
+  }
 
   get bytes(): number {
     return this.#length
@@ -100,7 +108,7 @@ export class ChunkBuilder {
     if (receivedAtMs > this.#newestMs) this.#newestMs = receivedAtMs
   }
 
-  /** The finished chunk, the only one its buffer will hold. */
+  /** The finished chunk; its memory is whoever's it is given to. */
   finish(): Uint8Array<ArrayBuffer> {
     const tenantsAt = this.#length
     for (const tenant of this.#tenants.keys()) this.#addTenant(Buffer.from(tenant))
@@ -138,7 +146,7 @@ export class ChunkBuilder {
   #reserve(bytes: number): void {
     const needed = this.#length + bytes
     if (needed <= this.#buffer.length) return
-    const grown = Buffer.allocUnsafeSlow(Math.max(needed, this.#buffer.length * 2))
+    const grown = this.#memory.take(Math.max(needed, this.#buffer.length * 2))
     this.#buffer.copy(grown, 0, 0, this.#length)
     this.#buffer = grown
     this.#view = viewOf(grown)

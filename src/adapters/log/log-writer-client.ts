@@ -5,6 +5,7 @@ import { PlatformError } from '../../kernel/errors.ts'
 import { murmur2 } from '../../kernel/partitioner.ts'
 import type { NewRecord } from '../../ports/log.ts'
 import { ChunkBuilder, checkRecord, KeyBuffer } from './chunk.ts'
+import { ChunkMemory } from './chunk-memory.ts'
 import type { TopicEntry } from './store.ts'
 import type {
   AppendPart,
@@ -32,12 +33,17 @@ class Group {
   bytes = 0
   readonly #finished: AppendPart[] = []
   readonly #builders = new Map<number, ChunkBuilder>()
+  readonly #memory: ChunkMemory
+
+  constructor(memory: ChunkMemory) {
+    this.#memory = memory
+  }
 
   add(topicId: number, partition: number, key: KeyBuffer, record: NewRecord): void {
     const slot = topicId * 65_536 + partition
     let builder = this.#builders.get(slot)
     if (builder === undefined) {
-      builder = new ChunkBuilder()
+      builder = new ChunkBuilder(this.#memory)
       this.#builders.set(slot, builder)
     }
     const before = builder.bytes
@@ -67,6 +73,7 @@ function partOf(slot: number, builder: ChunkBuilder): AppendPart {
 export class LogWriterClient {
   readonly #settings: WriterSettings
   readonly #key = new KeyBuffer()
+  readonly #memory = new ChunkMemory()
   #worker: Worker | undefined
   #gathering: Group | undefined
   #groupsInFlight = 0
@@ -143,7 +150,7 @@ export class LogWriterClient {
 
   #gather(): Group {
     if (this.#gathering === undefined) {
-      this.#gathering = new Group()
+      this.#gathering = new Group(this.#memory)
       // Appends of the same turn of the event loop join the same group.
       queueMicrotask(() => this.#dispatch())
     }
@@ -193,7 +200,8 @@ export class LogWriterClient {
       name: 'log-writer',
       workerData: this.#settings,
     })
-    worker.on('message', ({ id, answer }: WriterReply) => {
+    worker.on('message', ({ id, answer, memory }: WriterReply) => {
+      for (const written of memory) this.#memory.giveBack(written)
       const resolve = this.#answers.get(id)
       this.#answers.delete(id)
       if (this.#answers.size === 0) worker.unref()

@@ -45,10 +45,12 @@ const descriptor = openSync(dataFile(settings.directory), 'r+')
 let failure: WriterRefusal | undefined
 
 port?.on('message', (request: WriterRequest) => {
-  const answer = run(request.command)
-  const reply: WriterReply = { id: request.id, answer }
-  port.postMessage(reply)
-  if (request.command.kind === 'close') void close()
+  const { id, command } = request
+  const answer = run(command)
+  const memory = command.kind === 'append' ? command.parts.map(({ chunk }) => chunk.buffer) : []
+  const reply: WriterReply = { id, answer, memory }
+  port.postMessage(reply, memory)
+  if (command.kind === 'close') void close()
 })
 
 async function close(): Promise<void> {

@@ -54,6 +54,8 @@ export interface WriterRefusal {
 export interface WriterReply {
   readonly id: number
   readonly answer: WriterAnswer
+  /** Of the chunks that came with the request, for others. */
+  readonly memory: readonly ArrayBuffer[]
 }
 
 /** Told to every thread of the process that has the log open. */
