@@ -2,10 +2,10 @@
 // headers, problems), health, metrics, and how it ends.
 
 import compress from '@fastify/compress'
-import helmet from '@fastify/helmet'
 import rateLimit from '@fastify/rate-limit'
 import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import Fastify, { type FastifyInstance, type FastifyPluginAsync, LogController } from 'fastify'
+import helmet from 'helmet'
 import { PlatformError } from '../kernel/errors.ts'
 import { MINUTE_MS, SECOND_MS } from '../kernel/time.ts'
 import type { Clock } from '../ports/clock.ts'
@@ -98,7 +98,12 @@ export function createProcessServer(
   })
   endConnections(app, options)
   const policy = policyFor(parts?.dashboard ?? loadDashboard(null))
-  app.register(helmet, { contentSecurityPolicy: policy, hsts: https })
+  // Made once. Its plugin for Fastify makes them for each request, and kept requests in memory, bodies and all, until
+  // all of it was collected.
+  const setHeaders = helmet({ contentSecurityPolicy: policy, hsts: https })
+  app.addHook('onRequest', (request, reply, done) => {
+    setHeaders(request.raw, reply.raw, (error) => done(error instanceof Error ? error : undefined))
+  })
   app.register(rateLimit, {
     global: false,
     cache: RATE_LIMIT_ADDRESSES,

@@ -4,6 +4,7 @@
 import type { MessagePort, Worker } from 'node:worker_threads'
 import type { ArrivalDesk, Refusal } from '../domains/arrivals/desk.ts'
 import { PlatformError } from '../kernel/errors.ts'
+import { Slab } from '../kernel/slab.ts'
 
 export type WorkDesk = Pick<ArrivalDesk, 'joinOnline' | 'recordDecision' | 'reschedule'>
 
@@ -30,17 +31,14 @@ export type ToWorkThread = { readonly type: 'nudge' } | { readonly type: 'stop' 
 
 /** In the thread: each call resolves once the main thread has done it; rejections may pass. */
 export function remoteDesk(main: MessagePort): WorkDesk {
-  let calls = 0
-  const waiting = new Map<number, (answer: DeskAnswer) => void>()
+  const waiting = new Slab<(answer: DeskAnswer) => void>()
   main.on('message', (message: ToWorkThread) => {
     if (message.type !== 'desk-answer') return
-    waiting.get(message.number)?.(message)
-    waiting.delete(message.number)
+    waiting.take(message.number)?.(message)
   })
   const call = (request: DeskRequest): Promise<Refusal | null> =>
     new Promise((resolve, reject) => {
-      const number = calls++
-      waiting.set(number, ({ refusal, error }) => {
+      const number = waiting.add(({ refusal, error }) => {
         if (error === null) resolve(refusal)
         else reject(new PlatformError('log-unavailable', error, { retry: 'later' }))
       })

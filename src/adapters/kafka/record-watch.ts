@@ -2,6 +2,7 @@
 // something. A few such requests may be under way to one broker, each for other partitions, so that
 // whoever begins to wait is never held up by a request that was sent before and knows nothing of them.
 
+import { Slab } from '../../kernel/slab.ts'
 import type { DurationMs } from '../../kernel/time.ts'
 import { type FetchedPartition, type FetchPlace, fetchRecords, findOffset } from './fetch.ts'
 import type { KafkaCluster, Leader } from './kafka-cluster.ts'
@@ -36,7 +37,7 @@ interface Watched {
   askedFrom: number | null
   /** Not before then, after a failure. */
   notBeforeMs: DurationMs
-  readonly waiting: Set<{ readonly fromOffset: number; readonly resolve: () => void }>
+  readonly waiting: Slab<{ readonly fromOffset: number; readonly resolve: () => void }>
 }
 
 export function placeName(topic: string, partition: number): string {
@@ -69,12 +70,11 @@ export class RecordWatch {
     const watched = this.#watch(topic, partition, fromOffset)
     return new Promise((resolve) => {
       const end = (): void => {
-        watched.waiting.delete(waiter)
+        watched.waiting.take(at)
         signal.removeEventListener('abort', end)
         resolve()
       }
-      const waiter = { fromOffset, resolve: end }
-      watched.waiting.add(waiter)
+      const at = watched.waiting.add({ fromOffset, resolve: end })
       signal.addEventListener('abort', end, { once: true })
       this.#pump()
     })
@@ -104,7 +104,7 @@ export class RecordWatch {
       wantedMs: nowMs,
       askedFrom: null,
       notBeforeMs: 0,
-      waiting: new Set(),
+      waiting: new Slab(),
     }
     this.#watched.set(place, watched)
     return watched

@@ -2,6 +2,7 @@
 // again shortly where another process did.
 
 import { BroadcastChannel } from 'node:worker_threads'
+import { Slab } from '../../kernel/slab.ts'
 import type { DurationMs } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { LogNews, PartitionEnd } from './writer-protocol.ts'
@@ -25,7 +26,7 @@ export interface ArrivalsOptions {
 export class Arrivals {
   readonly #options: ArrivalsOptions
   readonly #channel: BroadcastChannel
-  readonly #waiters = new Set<Waiter>()
+  readonly #waiters = new Slab<Waiter>()
   #stopPolling: AbortController | undefined
 
   constructor(options: ArrivalsOptions) {
@@ -43,13 +44,12 @@ export class Arrivals {
   ): Promise<void> {
     return new Promise((resolve) => {
       const end = (): void => {
-        this.#waiters.delete(waiter)
+        this.#waiters.take(at)
         signal.removeEventListener('abort', end)
         if (this.#waiters.size === 0) this.#stopPolling?.abort()
         resolve()
       }
-      const waiter: Waiter = { ...place, resolve: end }
-      this.#waiters.add(waiter)
+      const at = this.#waiters.add({ ...place, resolve: end })
       signal.addEventListener('abort', end, { once: true })
       if (this.#stopPolling === undefined) void this.#poll()
     })

@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads'
 import { PlatformError } from '../../kernel/errors.ts'
 import { murmur2 } from '../../kernel/partitioner.ts'
+import { Slab } from '../../kernel/slab.ts'
 import type { NewRecord } from '../../ports/log.ts'
 import { ChunkBuilder, checkRecord, KeyBuffer } from './chunk.ts'
 import { ChunkMemory } from './chunk-memory.ts'
@@ -82,9 +83,9 @@ export class LogWriterClient {
   #failure: PlatformError | undefined
   /** Nothing is taken after it, but what was taken is written. */
   #closed = false
-  #nextId = 1
   readonly #idle: (() => void)[] = []
-  readonly #answers = new Map<number, (answer: WriterAnswer) => void>()
+  /** Of requests that are under way; a request's id is its place. */
+  readonly #answers = new Slab<(answer: WriterAnswer) => void>()
 
   /** Its thread begins at once: that takes a tenth of a second of a processor, for which no first alert should wait. */
   constructor(settings: WriterSettings) {
@@ -186,10 +187,9 @@ export class LogWriterClient {
   }
 
   #send(worker: Worker, command: WriterCommand, transfer: ArrayBuffer[]): Promise<WriterAnswer> {
-    const request: WriterRequest = { id: this.#nextId++, command }
     return new Promise((resolve) => {
       if (this.#answers.size === 0) worker.ref()
-      this.#answers.set(request.id, resolve)
+      const request: WriterRequest = { id: this.#answers.add(resolve), command }
       worker.postMessage(request, transfer)
     })
   }
@@ -202,8 +202,7 @@ export class LogWriterClient {
     })
     worker.on('message', ({ id, answer, memory }: WriterReply) => {
       for (const written of memory) this.#memory.giveBack(written)
-      const resolve = this.#answers.get(id)
-      this.#answers.delete(id)
+      const resolve = this.#answers.take(id)
       if (this.#answers.size === 0) worker.unref()
       resolve?.(answer)
     })
@@ -228,7 +227,7 @@ export class LogWriterClient {
       cause,
     }
     this.fail(this.#errorOf(refusal))
-    const answers = [...this.#answers.values()]
+    const answers = [...this.#answers]
     this.#answers.clear()
     for (const resolve of answers) resolve(refusal)
   }
