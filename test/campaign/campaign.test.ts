@@ -24,9 +24,15 @@ test('a campaign against the whole cluster breaks no promise', {
 
 test('the same seed gives the same order of faults, and each round has all of them', () => {
   const first = (seed: number): readonly string[] => {
-    const order = faultOrder(seededDice(seed))
+    const order = faultOrder(seededDice(seed), FAULTS)
     return Array.from({ length: FAULTS.length }, () => String(order.next().value))
   }
   deepEqual(first(7), first(7))
   deepEqual([...first(7)].sort(), [...FAULTS].sort())
+})
+
+test('a campaign of some faults has only those', () => {
+  const order = faultOrder(seededDice(1), ['task-killed', 'link-cut'])
+  const six = Array.from({ length: 6 }, () => String(order.next().value))
+  deepEqual(six.sort(), [...Array(3).fill('link-cut'), ...Array(3).fill('task-killed')])
 })

@@ -3,7 +3,7 @@
 import { finalFaults, startAudit } from './audit.ts'
 import { seededDice } from './dice.ts'
 import { drained } from './drain.ts'
-import { type Fault, faultOrder, inflict, pause } from './faults.ts'
+import { FAULTS, type Fault, faultOrder, inflict, pause } from './faults.ts'
 import { type Load, startLoad } from './load.ts'
 import { setStage } from './stage.ts'
 
@@ -13,6 +13,8 @@ const CALM_MS = 2_500
 export interface CampaignOptions {
   readonly seed: number
   readonly minutes: number
+  /** Those that are done; default: all. */
+  readonly faults?: readonly Fault[]
   readonly say: (line: string) => void
 }
 
@@ -31,6 +33,7 @@ export interface CampaignReport {
 export async function runCampaign({
   seed,
   minutes,
+  faults: chosen = FAULTS,
   say,
 }: CampaignOptions): Promise<CampaignReport> {
   const dice = seededDice(seed)
@@ -42,7 +45,7 @@ export async function runCampaign({
     const load = startLoad({ doors, dice: seededDice(seed + 1) })
     const faults: Partial<Record<Fault, number>> = {}
     const endMs = performance.now() + minutes * 60_000
-    for (const fault of faultOrder(dice)) {
+    for (const fault of faultOrder(dice, chosen)) {
       await pause(CALM_MS)
       if (performance.now() >= endMs || audit.violations.length > 0) break
       const { acknowledged } = load.counts()

@@ -22,10 +22,10 @@ const PAST_SESSION_MS = 9_000
 const SHORT_MS = 2_000
 const LINK_DELAY_MS = 100
 
-/** Rounds through all faults, each round in another order, so that a short campaign misses few. */
-export function* faultOrder(dice: Dice): Generator<Fault> {
+/** Rounds through all of them, each round in another order, so that a short campaign misses few. */
+export function* faultOrder(dice: Dice, faults: readonly Fault[]): Generator<Fault> {
   for (;;) {
-    const left: Fault[] = [...FAULTS]
+    const left = [...faults]
     while (left.length > 0) {
       const [next] = left.splice(dice.roll(left.length), 1)
       if (next !== undefined) yield next

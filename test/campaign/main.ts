@@ -1,4 +1,4 @@
-// `npm run campaign -- --seed S --minutes M`: faults against the whole cluster; exit 1 where anything broke.
+// `npm run campaign -- --seed S --minutes M [--faults A,B]`: faults against the whole cluster; exit 1 where anything broke.
 
 import { parseArgs } from 'node:util'
 import { runCampaign } from './campaign.ts'
@@ -6,12 +6,18 @@ import { FAULTS } from './faults.ts'
 import { stageMissing } from './stage.ts'
 
 const { values } = parseArgs({
-  options: { seed: { type: 'string', default: '1' }, minutes: { type: 'string', default: '5' } },
+  options: {
+    seed: { type: 'string', default: '1' },
+    minutes: { type: 'string', default: '5' },
+    faults: { type: 'string', default: FAULTS.join() },
+  },
 })
 const seed = Number(values.seed)
 const minutes = Number(values.minutes)
-if (!Number.isInteger(seed) || !(minutes > 0)) {
-  console.error('Use: npm run campaign -- --seed 1 --minutes 5')
+const named = values.faults.split(',')
+const faults = FAULTS.filter((fault) => named.includes(fault))
+if (!Number.isInteger(seed) || !(minutes > 0) || faults.length !== named.length) {
+  console.error(`Use: npm run campaign -- --seed 1 --minutes 5 [--faults ${FAULTS.join()}]`)
   process.exit(2)
 }
 const missing = stageMissing()
@@ -19,7 +25,7 @@ if (missing.length > 0) {
   console.error(`A campaign can't run here:\n  ${missing.join('\n  ')}`)
   process.exit(1)
 }
-const report = await runCampaign({ seed, minutes, say: (line) => console.log(line) })
+const report = await runCampaign({ seed, minutes, faults, say: (line) => console.log(line) })
 console.log(`
 Seed ${report.seed}
 Faults
