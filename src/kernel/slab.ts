@@ -5,7 +5,7 @@
 // they held, garbage included, until memory is collected in full.
 
 export class Slab<T extends object> {
-  readonly #items: (T | null)[] = []
+  readonly #items: (T | undefined)[] = []
   readonly #free: number[] = []
 
   get size(): number {
@@ -21,9 +21,9 @@ export class Slab<T extends object> {
 
   /** Undefined where nothing lies there, or not any more. */
   take(place: number): T | undefined {
-    const item = this.#items[place] ?? undefined
+    const item = this.#items[place]
     if (item === undefined) return undefined
-    this.#items[place] = null
+    this.#items[place] = undefined
     this.#free.push(place)
     return item
   }
@@ -37,7 +37,7 @@ export class Slab<T extends object> {
   *[Symbol.iterator](): Iterator<T> {
     for (let place = 0; place < this.#items.length; place++) {
       const item = this.#items[place]
-      if (item !== null && item !== undefined) yield item
+      if (item !== undefined) yield item
     }
   }
 }
