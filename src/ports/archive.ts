@@ -90,7 +90,8 @@ export interface ArchiveChunk {
 
 /** Encodes rows while the batch is processed. Pure: no I/O. */
 export interface ArchiveEncoder<E> {
-  add(meta: ArchiveRowMeta, event: E): void
+  /** Rows of one key are best stored side by side. */
+  add(meta: ArchiveRowMeta, event: E, key?: string): void
   /** Bytes encoded since the last `take`. */
   readonly pendingBytes: number
   take(): ArchiveChunk

@@ -573,6 +573,7 @@ export class Task<E extends StreamEvent, S> {
         flags,
       },
       event,
+      this.pipeline.topic.keyOf(event),
     )
   }
 

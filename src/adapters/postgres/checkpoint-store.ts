@@ -28,6 +28,7 @@ import { CopyDecoder } from './copy-decoder.ts'
 import { CopyEncoder, META_COLUMNS } from './copy-encoder.ts'
 import { createPool } from './database.ts'
 import { databaseError, isPassing, sqlState } from './failures.ts'
+import { SortingRooms } from './row-sorting.ts'
 import { prepareSnapshot, readSnapshot, writeSnapshot } from './snapshot-runs.ts'
 import { newestOf } from './stored-alerts.ts'
 
@@ -73,6 +74,7 @@ class PostgresCheckpointStore implements CheckpointStore {
   readonly #reads: pg.Pool
   readonly #groups: CommitGroups
   readonly #blocks = new CopyBlocks()
+  readonly #rooms = new SortingRooms()
 
   constructor({ address, clock, answerTimeoutMs }: CheckpointStoreOptions) {
     this.#groups = new CommitGroups({
@@ -226,13 +228,13 @@ class PostgresCheckpointStore implements CheckpointStore {
     // Without events the offset tells nothing about an unclear end; all else may be written twice.
     const reached = toOffset > fromOffset ? toOffset : null
     return this.#fenced({ task, epoch, reached }, (client) =>
-      commitCheckpoints(client, [checkpoint]),
+      commitCheckpoints(client, [checkpoint], this.#rooms),
     )
   }
 
   #commitTogether(group: readonly Checkpoint[]): Promise<CommitOutcome> {
     return this.#using(this.#commits, `Cannot commit ${group.length} tasks`, async (client) => {
-      const outcome = await commitCheckpoints(client, group)
+      const outcome = await commitCheckpoints(client, group, this.#rooms)
       if (outcome === 'fenced') await client.query('ROLLBACK')
       return outcome
     })

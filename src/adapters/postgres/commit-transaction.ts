@@ -4,9 +4,10 @@ import pg from 'pg'
 import { assert } from '../../kernel/errors.ts'
 import type { Checkpoint, CommitOutcome, TaskId } from '../../ports/checkpoint-store.ts'
 import { flagRepeats, type Repeats } from './archive-table.ts'
-import { CopyBatchQuery, type CopyRows } from './copy-batch.ts'
+import { CopyBatchQuery } from './copy-batch.ts'
 import type { CopyPayload } from './copy-encoder.ts'
 import { hasOutputs, writeOutputs } from './outputs.ts'
+import type { EncodedRows, SortingRoom, SortingRooms } from './row-sorting.ts'
 
 /** Always true; marks the transaction, so that whoever claims the task can find it. */
 export const HOLDS_TASK =
@@ -16,8 +17,15 @@ export const HOLDS_TASK =
 export async function commitCheckpoints(
   client: pg.PoolClient,
   checkpoints: readonly Checkpoint[],
+  rooms: SortingRooms,
 ): Promise<CommitOutcome> {
-  const { copies, repeats } = archiveOf(checkpoints)
+  const { tables, repeats } = archiveOf(checkpoints)
+  const used: SortingRoom[] = []
+  const copies = tables.map(({ sql, parts }) => {
+    const room = rooms.take()
+    used.push(room)
+    return { sql, rows: room.sort(parts) }
+  })
   // Rows stop where a fence refused; without any, nobody would.
   const moreFollows = copies.length === 0 || repeats.length > 0 || checkpoints.some(hasOutputs)
   const statements = ['BEGIN', fencesOf(checkpoints), ...copies.map(({ sql }) => sql)]
@@ -26,7 +34,9 @@ export async function commitCheckpoints(
     fences: checkpoints.length,
     copies: copies.map(({ rows }) => rows),
   })
-  if ((await client.query(query).outcome) === 'fenced') return 'fenced'
+  const outcome = await client.query(query).outcome
+  for (const room of used) rooms.giveBack(room)
+  if (outcome === 'fenced') return 'fenced'
   if (!moreFollows) return 'committed'
   for (const each of repeats) await flagRepeats(client, each)
   await writeOutputs(client, checkpoints)
@@ -52,23 +62,24 @@ function fencesOf(checkpoints: readonly Checkpoint[]): string {
 
 /** One COPY a table, however many chunks were merged; and the rows that may be repeats of older ones. */
 function archiveOf(checkpoints: readonly Checkpoint[]): {
-  readonly copies: readonly { readonly sql: string; readonly rows: CopyRows }[]
+  readonly tables: readonly { readonly sql: string; readonly parts: readonly EncodedRows[] }[]
   readonly repeats: readonly Repeats[]
 } {
-  const tables = new Map<string, { sql: string; rows: Buffer[] }>()
+  const tables = new Map<string, { sql: string; parts: EncodedRows[] }>()
   const repeats: Repeats[] = []
   for (const { archive, task } of checkpoints) {
     for (const { table, payload } of archive) {
-      for (const { buffers, columns, suspects } of payload as readonly CopyPayload[]) {
+      for (const rows of payload as readonly CopyPayload[]) {
+        const { columns, suspects } = rows
         const sql = `COPY ${table} (${columns.join(', ')}) FROM STDIN (FORMAT binary)`
-        const known = tables.get(sql) ?? { sql, rows: [] }
-        known.rows.push(...buffers)
+        const known = tables.get(sql) ?? { sql, parts: [] }
+        known.parts.push(rows)
         tables.set(sql, known)
         if (suspects !== null) repeats.push({ ...suspects, partition: task.partition })
       }
     }
   }
-  return { copies: [...tables.values()], repeats }
+  return { tables: [...tables.values()], repeats }
 }
 
 export function isTask(task: TaskId): string {

@@ -13,6 +13,7 @@ import type {
 } from '../../ports/archive.ts'
 import { type CopyBlock, CopyBlocks } from './copy-blocks.ts'
 import { parseNumeric, writeNumeric } from './numeric.ts'
+import type { EncodedRows } from './row-sorting.ts'
 import { storable, storableJson } from './stored-text.ts'
 
 /** Columns that every archive table begins with. */
@@ -49,8 +50,7 @@ export interface Suspects {
   readonly lastReceivedAtMs: EpochMs
 }
 
-export interface CopyPayload {
-  readonly buffers: readonly Buffer[]
+export interface CopyPayload extends EncodedRows {
   readonly columns: readonly string[]
   readonly suspects: Suspects | null
 }
@@ -71,7 +71,8 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
   #fullBlocks: CopyBlock[] = []
   #full: Buffer[] = []
   #fullBytes = 0
-  #rows = 0
+  #keys: string[] = []
+  #ends: number[] = []
   #suspects: number[] = []
   #firstSuspectMs = Number.POSITIVE_INFINITY
   #lastSuspectMs = Number.NEGATIVE_INFINITY
@@ -89,7 +90,7 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
     return this.#fullBytes + this.#at - this.#start
   }
 
-  add(meta: ArchiveRowMeta, event: E): void {
+  add(meta: ArchiveRowMeta, event: E, key = ''): void {
     this.#room(this.#rowRoom)
     this.#view.setInt16(this.#at, this.#columns.length)
     this.#at += 2
@@ -100,7 +101,8 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
     this.text(meta.eventId)
     this.#flags(meta.flags)
     this.#table.write(this, event)
-    this.#rows++
+    this.#keys.push(key)
+    this.#ends.push(this.pendingBytes)
     if (meta.eventId !== null && meta.flags?.includes('late') === true) this.#suspect(meta)
   }
 
@@ -109,12 +111,14 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
     const last = this.#buffer.subarray(this.#start, this.#at)
     const payload: CopyPayload = {
       buffers: [...this.#full, last],
+      keys: this.#keys,
+      ends: this.#ends,
       columns: this.#columns,
       suspects: this.#takeSuspects(),
     }
     const chunk = {
       table: this.#table.name,
-      rows: this.#rows,
+      rows: this.#keys.length,
       bytes,
       payload: [payload],
       release: this.#releaseOf(),
@@ -123,7 +127,8 @@ export class CopyEncoder<E> implements ArchiveEncoder<E>, RowWriter {
     this.#fullBlocks = []
     this.#full = []
     this.#fullBytes = 0
-    this.#rows = 0
+    this.#keys = []
+    this.#ends = []
     return chunk
   }
 
