@@ -21,7 +21,8 @@ const ARRIVAL = 2
 const EVENT_ID = 3
 const OWN_COLUMNS = 4
 
-const FIRST_ROWS = 4
+/** Rows that there is room for, one step after the other; the last holds a tail as long as it gets. */
+const ROOM_ROWS = [4, 24, 65] as const
 const NUMBER_BYTES = 8
 const WORDS_OF_NUMBER = 2
 const NO_NUMBERS = new Float64Array(0)
@@ -36,7 +37,7 @@ export type PackedTail = readonly [number, number, string, readonly unknown[]]
 export class EventTail<E extends StreamEvent> {
   readonly #table: ArchiveTable<E>
   /** The first row is the event before the tail, of time NaN where there is none. */
-  #numbers: Float64Array = NO_NUMBERS
+  #numbers: Float64Array<ArrayBuffer> = NO_NUMBERS
   /** What is no number; its place here stands in the columns. */
   #beside: unknown[] = []
   #length = 0
@@ -137,11 +138,7 @@ export class EventTail<E extends StreamEvent> {
     if (rows === 0) return tail
     const stored = unpackRows(Buffer.from(base64, 'base64'), { rows, columns })
     const now = tail.#columns
-    tail.#numbers = new Float64Array(Math.max(FIRST_ROWS, rows) * now).fill(
-      Number.NaN,
-      0,
-      rows * now,
-    )
+    tail.#numbers = new Float64Array(roomFor(rows) * now).fill(Number.NaN, 0, rows * now)
     for (let row = 0; row < rows; row++) {
       const from = row * columns
       tail.#numbers.set(stored.subarray(from, from + Math.min(columns, now)), row * now)
@@ -178,12 +175,13 @@ export class EventTail<E extends StreamEvent> {
     this.#table.write(packer, event)
   }
 
+  /** The memory before is free at once: of so many tails, what waits for a collection would be half of all. */
   #grow(): void {
-    const rows = Math.max(FIRST_ROWS, (this.#length + 1) * 2)
-    const grown = new Float64Array(rows * this.#columns)
-    if (this.#numbers.length === 0) grown.fill(Number.NaN, 0, this.#columns)
-    else grown.set(this.#numbers)
-    this.#numbers = grown
+    const bytes = roomFor(this.#length + 2) * this.#columns * NUMBER_BYTES
+    const isFirst = this.#numbers.length === 0
+    const buffer = isFirst ? new ArrayBuffer(bytes) : this.#numbers.buffer.transfer(bytes)
+    this.#numbers = new Float64Array(buffer)
+    if (isFirst) this.#numbers.fill(Number.NaN, 0, this.#columns)
   }
 
   /** Lets go of what stood beside events that are gone. */
@@ -203,6 +201,10 @@ export class EventTail<E extends StreamEvent> {
       }
     }
   }
+}
+
+function roomFor(rows: number): number {
+  return ROOM_ROWS.find((room) => rows <= room) ?? rows * 2
 }
 
 interface Rows {
