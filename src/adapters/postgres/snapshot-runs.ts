@@ -29,12 +29,12 @@ const INSERT_BYTES = 4 * 1024 * 1024
 
 const FRAME_HEAD = 8
 const GONE = 0xff_ff_ff_ff
-/** The quickest level comes within a few percent of the slower ones; output in large pieces halves the time. */
-const COMPRESSION = {
-  chunkSize: 256 * 1024,
-  params: { [constants.ZSTD_c_compressionLevel]: 1 },
-}
+/** The quickest level comes within a few percent of the slower ones. */
+const COMPRESSION = { [constants.ZSTD_c_compressionLevel]: 1 }
+/** States shrink at least so much: all of a run then fits into one piece of output, or a few. */
+const LEAST_RATIO = 4
 const SMALLEST_CHUNK = 1024
+const LARGEST_CHUNK = 256 * 1024
 const compress = promisify(zstdCompress)
 const decompress = promisify(zstdDecompress)
 
@@ -221,11 +221,19 @@ function merge(earlier: Frames | undefined, changed: Frames): Frames {
 }
 
 async function compressRun(
-  raw: Buffer,
+  raw: Buffer<ArrayBuffer>,
   place: { readonly bucket: number; readonly run: number },
 ): Promise<Run | null> {
-  if (raw.length === 0) return null
-  return { ...place, rawBytes: raw.length, body: await compress(raw, COMPRESSION) }
+  const { length: rawBytes } = raw
+  if (rawBytes === 0) return null
+  const expectedBytes = Math.ceil(rawBytes / LEAST_RATIO)
+  const body = await compress(raw, {
+    chunkSize: Math.min(Math.max(SMALLEST_CHUNK, expectedBytes), LARGEST_CHUNK),
+    params: COMPRESSION,
+  })
+  // Free at once: left to a collection, megabytes of each snapshot would hasten the next full one.
+  raw.buffer.transfer(0)
+  return { ...place, rawBytes, body }
 }
 
 async function readBuckets(
@@ -279,9 +287,9 @@ function sizeOf(state: Buffer | string | null): number {
 }
 
 /** Length of key and state as 32 bits each, key, state. The first run of a bucket needs no gone keys. */
-function encodeFrames(frames: Frames, isFirst: boolean): Buffer {
+function encodeFrames(frames: Frames, isFirst: boolean): Buffer<ArrayBuffer> {
   if (isFirst) for (const [key, state] of frames) if (state === null) frames.delete(key)
-  const raw = Buffer.allocUnsafe(bytesOf(frames))
+  const raw = Buffer.allocUnsafeSlow(bytesOf(frames))
   let at = 0
   for (const [key, state] of frames) {
     const from = at
