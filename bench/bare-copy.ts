@@ -31,8 +31,15 @@ export interface BareCopy {
   readonly seconds: number
 }
 
-/** Copies the backlog in the log of `backlogDir` into a new database in `dataDir`. */
-export async function bareCopy(backlogDir: string, dataDir: string): Promise<BareCopy> {
+/**
+ * Copies the backlog in the log of `backlogDir` into a new database in `dataDir`, by so many connections side by
+ * side; as many as the tasks use where nothing is said.
+ */
+export async function bareCopy(
+  backlogDir: string,
+  dataDir: string,
+  { connections = MAX_COMMIT_CONNECTIONS }: { readonly connections?: number } = {},
+): Promise<BareCopy> {
   const chunks = await encodedBacklog(backlogDir)
   const rows = chunks.reduce((sum, chunk) => sum + chunk.rows, 0)
   const clock = systemClock()
@@ -45,10 +52,7 @@ export async function bareCopy(backlogDir: string, dataDir: string): Promise<Bar
     const store = createCheckpointStore({ address: server.address })
     await store.ensureArchive(truckReadings.archive)
     await store.close()
-    const clients = Array.from(
-      { length: MAX_COMMIT_CONNECTIONS },
-      () => new pg.Client(server.address),
-    )
+    const clients = Array.from({ length: connections }, () => new pg.Client(server.address))
     await Promise.all(clients.map((client) => client.connect()))
     const startedMs = performance.now()
     const waiting = [...chunks]

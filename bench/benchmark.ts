@@ -74,11 +74,11 @@ export async function runBenchmark({ quick, cluster, say }: BenchOptions): Promi
 type Part = (name: string, work: () => Promise<void>) => Promise<void>
 
 async function measureEmbedded(findings: Findings, part: Part): Promise<void> {
-  let copyRate = Number.NaN
+  let copyRates = { copyRate: Number.NaN, aloneRate: Number.NaN }
   await part('backlog', async () => {
-    copyRate = (await ratesOfBacklog(findings)).copyRate
+    copyRates = await ratesOfBacklog(findings)
   })
-  await part('door', () => ratesOfDoor(findings, copyRate))
+  await part('door', () => ratesOfDoor(findings, copyRates))
   await part('fleets', () => costOfFleets(findings))
   await part('vehicles', () => costOfJudging(findings))
   await part('arrivals', () => ratesOfEstimates(findings))

@@ -34,22 +34,41 @@ const MANY_ALERTS_PER_SECOND = 100
 /** Of load that does not count: senders begin, and readings of a new fleet open and close what they find. */
 const SETTLE_SECONDS = 3
 
+/** Rows a second of the bare COPY: by as many connections as tasks use, and by one. */
+export interface CopyRates {
+  readonly copyRate: number
+  readonly aloneRate: number
+}
+
 /** Bare COPY and a backlog through the whole program, in turn; then the replay of what was archived. */
-export async function ratesOfBacklog(findings: Findings): Promise<{ readonly copyRate: number }> {
+export async function ratesOfBacklog(findings: Findings): Promise<CopyRates> {
   const { plan, folder } = findings
   const backlogDir = join(folder, 'backlog')
   findings.say(`writing a backlog of ${plan.backlogEvents.toLocaleString('en')} events`)
   await writeBacklog(backlogDir, { events: plan.backlogEvents, trucks: TRUCKS })
   const copyRates: number[] = []
+  const alone: number[] = []
   for (let run = 0; run < plan.copies; run++) {
     findings.say(`bare COPY of it, ${run + 1} of ${plan.copies}`)
     const dataDir = join(folder, `copy-${run}`)
-    const { rows, seconds } = await bareCopy(backlogDir, dataDir)
-    copyRates.push(rows / seconds)
-    rmSync(dataDir, { recursive: true, force: true })
+    for (const [rates, options] of [
+      [copyRates, {}],
+      [alone, { connections: 1 }],
+    ] as const) {
+      const { rows, seconds } = await bareCopy(backlogDir, dataDir, options)
+      rates.push(rows / seconds)
+      rmSync(dataDir, { recursive: true, force: true })
+    }
   }
   const copyRate = median(copyRates)
+  const aloneRate = median(alone)
   findings.add({ id: 'copy.rate', label: 'bare binary COPY', value: copyRate, unit: 'rows/s' })
+  findings.add({
+    id: 'copy.alone',
+    label: '  by one connection, so one core',
+    value: aloneRate,
+    unit: 'rows/s',
+  })
   findings.say('draining it')
   const program = await startProgram({ dataDir: backlogDir })
   const endMs = await program.untilArchived(plan.backlogEvents)
@@ -63,10 +82,16 @@ export async function ratesOfBacklog(findings: Findings): Promise<{ readonly cop
     unit: '',
     goal: AT_LEAST(0.5, 0.8),
   })
+  findings.add({
+    id: 'backlog.ratio-alone',
+    label: '  of that by one connection',
+    value: rate / aloneRate,
+    unit: '',
+  })
   await verify(findings, backlogDir, 'the backlog')
   await replay(findings, backlogDir)
   rmSync(backlogDir, { recursive: true, force: true })
-  return { copyRate }
+  return { copyRate, aloneRate }
 }
 
 async function verify({ say, problem }: Findings, dataDir: string, what: string): Promise<void> {
@@ -122,7 +147,10 @@ function numberIn(document: unknown, field: string): number {
 }
 
 /** Through the HTTP door as fast as it goes, and then at parts of that with alerts being timed. */
-export async function ratesOfDoor(findings: Findings, copyRate: number): Promise<void> {
+export async function ratesOfDoor(
+  findings: Findings,
+  { copyRate, aloneRate }: CopyRates,
+): Promise<void> {
   const { plan, folder } = findings
   const dataDir = join(folder, 'door')
   const program = await startProgram({ dataDir })
@@ -143,6 +171,12 @@ export async function ratesOfDoor(findings: Findings, copyRate: number): Promise
     value: rate / copyRate,
     unit: '',
     goal: AT_LEAST(0.3, 0.5),
+  })
+  findings.add({
+    id: 'door.ratio-alone',
+    label: '  of that by one connection',
+    value: rate / aloneRate,
+    unit: '',
   })
   await program.stop()
   await verify(findings, dataDir, 'what came through the door')
