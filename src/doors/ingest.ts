@@ -13,7 +13,7 @@ import { readJson } from './strict-json.ts'
 /** Longest key in UTF-16 units; a key is kept in memory by every task that meets it. */
 export const MAX_KEY_LENGTH = 200
 /** Events judged at a stretch before others get their turn on the event loop. */
-export const JUDGED_AT_A_STRETCH = 1_000
+export const JUDGED_AT_A_STRETCH = 200
 
 export interface Delivery {
   readonly topic: string
