@@ -1,6 +1,8 @@
 // Rows of one COPY, put in the order of their keys: those of one entity side by side, in the order of the log. Each then
 // goes where the row before it went, in the index on entity and time as well as on the disk.
 
+import { assert } from '../../kernel/errors.ts'
+
 /** Rows in binary form, one behind the other. A row may begin in one buffer and end in the next. */
 export interface EncodedRows {
   readonly buffers: readonly Buffer[]
@@ -56,6 +58,7 @@ export class SortingRoom {
           from += copied
           left -= copied
           if (from < source.length) continue
+          assert(piece < buffers.length, 'Rows to be sorted end beyond their bytes.')
           piece++
           from = 0
         }
