@@ -4,6 +4,7 @@
 
 import type { EpochMs } from '../kernel/time.ts'
 import type { ArchiveTable, RowReader, RowWriter } from '../ports/archive.ts'
+import { MAX_TAIL_EVENTS } from './key-slot.ts'
 import type { StreamEvent } from './topic.ts'
 
 export interface TailEvent<E> {
@@ -22,7 +23,7 @@ const EVENT_ID = 3
 const OWN_COLUMNS = 4
 
 /** Rows that there is room for, one step after the other; the last holds a tail as long as it gets. */
-const ROOM_ROWS = [4, 24, 65] as const
+const ROOM_ROWS = [4, 24, MAX_TAIL_EVENTS + 1]
 const NUMBER_BYTES = 8
 const WORDS_OF_NUMBER = 2
 const NO_NUMBERS = new Float64Array(0)

@@ -34,12 +34,12 @@ export class SortingRoom {
   /** The same rows in pieces, which hold until the next call. */
   sort(parts: readonly EncodedRows[]): readonly Buffer[] {
     const groups = this.#groupsOf(parts)
-    const places = placesOf(groups)
-    const bytes = places.at(-1)?.end ?? 0
     if (groups.size <= 1) return parts.flatMap(({ buffers }) => buffers)
-    if (this.#bytes.length < bytes)
+    const bytes = parts.reduce((sum, { ends }) => sum + (ends.at(-1) ?? 0), 0)
+    if (this.#bytes.length < bytes) {
       this.#bytes = Buffer.allocUnsafeSlow(Math.ceil(bytes * ROOM_TO_GROW))
-    const nextAt = nextPlaces(places)
+    }
+    const nextAt = startsOf(groups)
     let row = 0
     for (const { buffers, ends } of parts) {
       let piece = 0
@@ -97,27 +97,15 @@ interface Group {
   bytes: number
 }
 
-interface Place {
-  readonly number: number
-  readonly start: number
-  readonly end: number
-}
-
-/** In the order of the keys. */
-function placesOf(groups: ReadonlyMap<string, Group>): readonly Place[] {
-  let end = 0
-  return [...groups.keys()].sort().map((key) => {
-    const { number = 0, bytes = 0 } = groups.get(key) ?? {}
-    const start = end
-    end += bytes
-    return { number, start, end }
-  })
-}
-
-function nextPlaces(places: readonly Place[]): Float64Array {
-  const next = new Float64Array(places.length)
-  for (const { number, start } of places) next[number] = start
-  return next
+/** Where the rows of each group begin, by its number; the groups lie in the order of their keys. */
+function startsOf(groups: ReadonlyMap<string, Group>): Float64Array {
+  const starts = new Float64Array(groups.size)
+  let at = 0
+  for (const [, { number, bytes }] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    starts[number] = at
+    at += bytes
+  }
+  return starts
 }
 
 function piecesOf(buffer: Buffer, bytes: number): readonly Buffer[] {
