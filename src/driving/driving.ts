@@ -126,6 +126,19 @@ export function copyDriving(state: DrivingState, spare = newDriving()): DrivingS
   return spare
 }
 
+/** A number of each part that the next reading changes, as a pipeline's `prefetch` gives it. */
+export function prefetchDriving({ fuel, period, drive, fix }: Readonly<DrivingState>): number {
+  let sum = fix.lat + fix.odometerKm
+  if (fuel !== null) sum += fuel.level + (fuel.recent[0] ?? 0)
+  if (drive !== null) sum += drive.startsAtMs
+  if (period === null) return sum
+  const { readings, lastAtMs, distanceKm, speedSumKmh, loadSumKg, usedLitres, stolenLitres } =
+    period
+  return (
+    sum + readings + lastAtMs + distanceKm + speedSumKmh + loadSumKg + usedLitres + stolenLitres
+  )
+}
+
 /** As it was, from what JSON made of it. */
 export function restoreDriving(carried: DrivingState): DrivingState {
   const { fuel, period, drive: underWay } = carried

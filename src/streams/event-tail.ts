@@ -5,6 +5,7 @@
 import type { EpochMs } from '../kernel/time.ts'
 import type { ArchiveTable, RowReader, RowWriter } from '../ports/archive.ts'
 import { MAX_TAIL_EVENTS } from './key-slot.ts'
+import { CACHE_LINE_NUMBERS } from './prefetch.ts'
 import type { StreamEvent } from './topic.ts'
 
 export interface TailEvent<E> {
@@ -49,6 +50,17 @@ export class EventTail<E extends StreamEvent> {
 
   get length(): number {
     return this.#length
+  }
+
+  /** Reads a number from where the next event will be put, and from the one before it. */
+  prefetch(): number {
+    const columns = this.#columns
+    const end = Math.min(this.#numbers.length, (this.#length + 2) * columns)
+    let sum = this.#beside.length
+    for (let at = this.#length * columns; at < end; at += CACHE_LINE_NUMBERS) {
+      sum += this.#numbers[at] ?? 0
+    }
+    return sum
   }
 
   /** The event at an index that is there. */

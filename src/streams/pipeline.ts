@@ -146,6 +146,11 @@ export interface Pipeline<E extends StreamEvent, S> {
    * copy: what is kept long and replaced often is what collecting memory takes its time for.
    */
   copyState(state: S, spare?: S): S
+  /**
+   * Reads a number from each object that the next event of the key will look at, and returns some sum of them, so that
+   * their memory is near by then; absent where the state is small. Changes nothing.
+   */
+  prefetch?(state: Readonly<S>): number
   /** A state as it was, from what JSON made of it; absent where that is the same. */
   restoreState?(carried: S): S
   onEvent(state: S, event: E, context: EventContext<E>): void

@@ -46,6 +46,7 @@ import {
 } from './key-slot.ts'
 import { openWindowEntries } from './open-windows.ts'
 import type { BroadcastDefinition, PendingRule, Pipeline, Silence } from './pipeline.ts'
+import { Prefetcher } from './prefetch.ts'
 import { RecentIds } from './recent-ids.ts'
 import { SilenceQueue } from './silence-queue.ts'
 import { SnapshotWriter } from './snapshot-writer.ts'
@@ -115,6 +116,12 @@ export class Task<E extends StreamEvent, S> {
   #watched: readonly Silence<S>[]
   readonly #context: TaskContext<E, S>
   readonly #copy: (frame: Frame<S>, spare?: Frame<S>) => Frame<S>
+  readonly #recordsAhead = new Prefetcher<LogRecord>(({ tenantId, key }) =>
+    this.#prefetch(scopedKey(tenantId, key)),
+  )
+  readonly #archivedAhead = new Prefetcher<ArchivedEvent<E>>(({ tenantId, event }) =>
+    this.#prefetch(scopedKey(tenantId, this.pipeline.topic.keyOf(event))),
+  )
   #unsaved: KeySlot<E, S>[] = []
   /** The one that is being taken. */
   #snapshot: SnapshotWriter<E, S> | null = null
@@ -237,7 +244,10 @@ export class Task<E extends StreamEvent, S> {
     const inputWindows = this.#windows.take()
     const causedByTick =
       journal.length > 0 && this.#alerts.length + inputWindows.length + this.#outbox.length > 0
+    // Counted by hand: pairs of `entries()` cost more than fetching ahead gains.
+    let index = 0
     for (const record of records) {
+      this.#recordsAhead.before(index++, records)
       if (record.offset < this.#nextOffset) continue
       this.#handle(record)
       this.#nextOffset = record.offset + 1
@@ -250,7 +260,9 @@ export class Task<E extends StreamEvent, S> {
   /** Applies events of the archive, which are counted and judged as they were when they came, and archived no more. */
   processArchived(events: readonly ArchivedEvent<E>[]): BatchOutput {
     const fromOffset = this.#nextOffset
+    let index = 0
     for (const archived of events) {
+      this.#archivedAhead.before(index++, events)
       this.#accept(archived.event, archived)
       this.#nextOffset = archived.offset + 1
     }
@@ -616,6 +628,15 @@ export class Task<E extends StreamEvent, S> {
     if (!late) return null
     this.#counts.late++
     return LATE
+  }
+
+  /** Reads a little of all that the next event of a key changes; some sum of it. */
+  #prefetch(scoped: string): number {
+    const slot = this.#slots.get(scoped)
+    if (slot === undefined) return 0
+    const { lastOffset, tail, recentIds, head } = slot
+    const ids = recentIds === null ? 0 : recentIds.prefetch()
+    return lastOffset + tail.prefetch() + ids + (this.pipeline.prefetch?.(head.state) ?? 0)
   }
 
   #slotOf(key: string, record: Arrival): KeySlot<E, S> {

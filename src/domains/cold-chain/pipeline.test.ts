@@ -21,13 +21,15 @@ interface Reading {
   readonly [field: string]: unknown
 }
 
-function newTask(): Task<TruckReading, ReturnType<typeof coldChainPipeline.newState>> {
+type TruckTask = Task<TruckReading, ReturnType<typeof coldChainPipeline.newState>>
+
+function newTask(pipeline = coldChainPipeline): TruckTask {
   const encoder: ArchiveEncoder<TruckReading> = {
     pendingBytes: 0,
     add() {},
     take: () => ({ table: '', rows: 0, bytes: 0, payload: [] }),
   }
-  return new Task({ pipeline: coldChainPipeline, topic: 'truck-readings', partition: 0, encoder })
+  return new Task({ pipeline, topic: 'truck-readings', partition: 0, encoder })
 }
 
 function recordsOf(readings: readonly Reading[]): readonly LogRecord[] {
@@ -191,4 +193,33 @@ test('the real logger leg gives one excursion above 25 °C', (t) => {
   assert.equal(last?.count, 14)
   assert.equal(last?.peak.temperatureC, 27)
   assert.equal(last?.status, 'resolved')
+})
+
+test('what is fetched ahead of a reading is left as it is, and nothing else comes of it', () => {
+  const readings = Array.from({ length: 90 }, (_, index) => ({
+    atS: index * 10,
+    temperatureC: index % 40 < 20 ? 4 : 9,
+    ...(index < 30 ? {} : { speedKmh: index % 7 === 0 ? 0 : 60, lat: -1 - index / 1e3, lon: 37 }),
+    ...(index < 60 ? {} : { fuelPercent: 80 - index / 10 }),
+  }))
+  const { prefetch, ...without } = coldChainPipeline
+  assert.ok(prefetch !== undefined)
+  let fetched = 0
+  const watched: typeof coldChainPipeline = {
+    ...without,
+    prefetch(state) {
+      const before = structuredClone(state)
+      assert.equal(typeof prefetch(state), 'number')
+      assert.deepEqual(state, before)
+      return ++fetched
+    },
+  }
+  // In halves, so that some are fetched that the key has a state for.
+  const outputs = [watched, without].map((pipeline) => {
+    const task = newTask(pipeline)
+    const records = recordsOf(readings)
+    return [45, 90].map((to) => task.process(records.slice(to - 45, to), to, NO_INPUTS))
+  })
+  assert.deepEqual(outputs[0], outputs[1])
+  assert.ok(fetched >= 45)
 })

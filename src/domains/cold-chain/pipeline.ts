@@ -7,6 +7,7 @@ import {
   type DrivingState,
   drive,
   newDriving,
+  prefetchDriving,
   putOpen,
   restoreDriving,
 } from '../../driving/driving.ts'
@@ -185,6 +186,13 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
       spare.runs = copyRuns(state.runs)
       spare.driving = scope.alertsOnly ? state.driving : copyDriving(state.driving, spare.driving)
       return spare
+    },
+    prefetch({ compartments, fuel, driving }) {
+      const sum = fuel.fullLitres + (fuel.recentPercent[0] ?? 0)
+      const compartment = compartments[0]
+      if (compartment === undefined) return sum + prefetchDriving(driving)
+      const { lastMs, limits } = compartment
+      return sum + lastMs + (limits.at(-1)?.totalMs ?? 0) + prefetchDriving(driving)
     },
     restoreState: (carried) => ({
       ...carried,

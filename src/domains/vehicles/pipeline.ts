@@ -9,6 +9,7 @@ import {
   HARSH_FIXES_MS,
   KMH_PER_MS,
   newDriving,
+  prefetchDriving,
   putOpen,
   restoreDriving,
 } from '../../driving/driving.ts'
@@ -72,6 +73,7 @@ export function vehiclesPipelineWith(rules: RuleSource): Pipeline<VehicleTelemet
       spare.driving = rules.scope.alertsOnly ? driving : copyDriving(driving, spare.driving)
       return spare
     },
+    prefetch: ({ speedKmh, driving }) => speedKmh + prefetchDriving(driving),
     restoreState: (carried) => ({
       ...carriedInto(newState(), carried),
       driving: restoreDriving(carried.driving),
