@@ -116,11 +116,8 @@ export class Task<E extends StreamEvent, S> {
   #watched: readonly Silence<S>[]
   readonly #context: TaskContext<E, S>
   readonly #copy: (frame: Frame<S>, spare?: Frame<S>) => Frame<S>
-  readonly #recordsAhead = new Prefetcher<LogRecord>(({ tenantId, key }) =>
+  readonly #ahead = new Prefetcher<LogRecord>(({ tenantId, key }) =>
     this.#prefetch(scopedKey(tenantId, key)),
-  )
-  readonly #archivedAhead = new Prefetcher<ArchivedEvent<E>>(({ tenantId, event }) =>
-    this.#prefetch(scopedKey(tenantId, this.pipeline.topic.keyOf(event))),
   )
   #unsaved: KeySlot<E, S>[] = []
   /** The one that is being taken. */
@@ -247,7 +244,7 @@ export class Task<E extends StreamEvent, S> {
     // Counted by hand: pairs of `entries()` cost more than fetching ahead gains.
     let index = 0
     for (const record of records) {
-      this.#recordsAhead.before(index++, records)
+      this.#ahead.before(index++, records)
       if (record.offset < this.#nextOffset) continue
       this.#handle(record)
       this.#nextOffset = record.offset + 1
@@ -260,9 +257,7 @@ export class Task<E extends StreamEvent, S> {
   /** Applies events of the archive, which are counted and judged as they were when they came, and archived no more. */
   processArchived(events: readonly ArchivedEvent<E>[]): BatchOutput {
     const fromOffset = this.#nextOffset
-    let index = 0
     for (const archived of events) {
-      this.#archivedAhead.before(index++, events)
       this.#accept(archived.event, archived)
       this.#nextOffset = archived.offset + 1
     }
