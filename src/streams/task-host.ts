@@ -16,6 +16,7 @@ import type { ReferenceSource } from '../ports/reference-source.ts'
 import type { ViewPublisher } from '../ports/views.ts'
 import type { AnyPipeline } from './pipeline.ts'
 import type { ReferenceTables } from './shared-feeds.ts'
+import { SnapshotBudget } from './snapshot-budget.ts'
 import { type TaskObserver, TaskRunner, type TaskStatus } from './task-runner.ts'
 
 /** Tasks begin with the tables that they had where the source does not answer for so long. */
@@ -62,6 +63,7 @@ interface RunningTask {
 export class TaskHost {
   readonly #options: TaskHostOptions
   readonly #running = new Map<string, RunningTask>()
+  readonly #snapshots = new SnapshotBudget()
 
   #assigned = false
 
@@ -159,6 +161,7 @@ export class TaskHost {
           ...this.#options,
           ...task.hosted,
           partition: task.partition,
+          snapshots: this.#snapshots,
         })
         const end = await task.runner.run(signal)
         if (end === 'stopped') return

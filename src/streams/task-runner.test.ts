@@ -17,6 +17,7 @@ import type { Log } from '../ports/log.ts'
 import type { ViewEntry } from '../ports/views.ts'
 import { OPEN_WINDOWS_VIEW, openWindowsOf } from './open-windows.ts'
 import { ReferenceTables } from './shared-feeds.ts'
+import { SnapshotBudget } from './snapshot-budget.ts'
 import {
   BUSY_RECORDS,
   BUSY_VIEW_INTERVAL_MS,
@@ -83,6 +84,7 @@ function deployment() {
         },
       },
       references,
+      snapshots: new SnapshotBudget(),
       clock,
       observer: {
         taskStarted() {},

@@ -12,6 +12,7 @@ import { type CommitObserver, CommitQueue } from './commit-queue.ts'
 import { type AnyPipeline, RULE_TABLE_PREFIX } from './pipeline.ts'
 import { FETCH_BYTES, FETCH_RECORDS, restoreTask } from './restore.ts'
 import { MAX_BROADCAST_RECORDS, type ReferenceTables, readBroadcast } from './shared-feeds.ts'
+import type { SnapshotBudget } from './snapshot-budget.ts'
 import { type AnyTask, OUTAGE_SILENCES, Task } from './task.ts'
 
 /** How long a task waits for records before it looks at the time. */
@@ -37,10 +38,9 @@ export const BACKLOG_WINDOWS_INTERVAL_MS: DurationMs = 5 * SECOND_MS
 export const SPEED_RETRY_MS: DurationMs = SECOND_MS
 /** Alerts of which nobody has confirmed that they were told; beyond it the oldest are only in the database. */
 export const MAX_UNTOLD_ALERTS = 10_000
-/** A snapshot is due after so many records or so long, if it then costs at most a tenth of the time. */
+/** A snapshot is due after so many records or so long, if the thread has time for it. */
 export const SNAPSHOT_RECORDS = 100_000
 export const SNAPSHOT_INTERVAL_MS: DurationMs = MINUTE_MS
-export const SNAPSHOT_TIME_SHARE = 0.1
 /** A snapshot is taken so many keys at a time, some two milliseconds, so that no event waits for all of it. */
 export const SNAPSHOT_STEP_KEYS = 40
 /** Tasks that begin together take their first snapshots in so many turns, not all at the same moment. */
@@ -72,6 +72,8 @@ export interface TaskRunnerOptions {
   readonly store: CheckpointStore
   readonly speedLayer: ViewPublisher
   readonly references: ReferenceTables
+  /** Of all tasks of the thread. */
+  readonly snapshots: SnapshotBudget
   readonly clock: Clock
   readonly observer: TaskObserver
 }
@@ -105,7 +107,6 @@ export class TaskRunner {
   /** Next offset at which open windows were shown. */
   #windowsShownAt = -1
   #snapshotAtMs: DurationMs = 0
-  #snapshotCostMs: DurationMs = 0
   /** What the snapshot stands for that is being taken; null where none is. */
   #snapshotOffset: number | null = null
   #recordsSinceSnapshot = 0
@@ -377,31 +378,35 @@ export class TaskRunner {
     const due =
       this.#recordsSinceSnapshot >= SNAPSHOT_RECORDS * share ||
       sinceMs >= SNAPSHOT_INTERVAL_MS * share
-    if (!due || sinceMs < this.#snapshotCostMs / SNAPSHOT_TIME_SHARE) return
-    this.#beginSnapshot()
+    if (due && this.#options.snapshots.allows(nowMs)) this.#beginSnapshot()
   }
 
   #beginSnapshot(): void {
-    const { clock } = this.#options
-    const startedMs = clock.monotonicMs()
+    const startedMs = this.#options.clock.monotonicMs()
     this.#task.beginSnapshot()
     this.#snapshotOffset = this.#task.nextOffset
     this.#recordsSinceSnapshot = 0
     this.#snapshotShare = 1
-    this.#snapshotCostMs = clock.monotonicMs() - startedMs
+    this.#payForSnapshot(startedMs)
   }
 
   #goOnWithSnapshot(queue: CommitQueue, keys: number): void {
     if (this.#snapshotOffset === null) return
-    const { clock } = this.#options
-    const startedMs = clock.monotonicMs()
+    const startedMs = this.#options.clock.monotonicMs()
     const entries = this.#task.snapshotSome(keys)
-    this.#snapshotAtMs = clock.monotonicMs()
-    this.#snapshotCostMs += this.#snapshotAtMs - startedMs
+    this.#snapshotAtMs = this.#payForSnapshot(startedMs)
     if (entries === null) return
     const offset = this.#snapshotOffset
     this.#snapshotOffset = null
     queue.addSnapshot({ task: this.id, epoch: queue.epoch, offset, entries })
+  }
+
+  /** Returns the present. */
+  #payForSnapshot(startedMs: DurationMs): DurationMs {
+    const { clock, snapshots } = this.#options
+    const nowMs = clock.monotonicMs()
+    snapshots.spend(nowMs, nowMs - startedMs)
+    return nowMs
   }
 
   async #waitForRecords(signal: AbortSignal): Promise<boolean> {

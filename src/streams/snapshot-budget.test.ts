@@ -1,0 +1,35 @@
+import { equal, ok } from 'node:assert/strict'
+import { test } from 'node:test'
+import { SNAPSHOT_TIME_SHARE, SnapshotBudget } from './snapshot-budget.ts'
+
+test('tasks that all want snapshots all the time take them one after the other, in a tenth of the time', () => {
+  const budget = new SnapshotBudget()
+  const steps = 25
+  const stepMs = 2
+  const left = new Array<number>(8).fill(0)
+  let nowMs = 0
+  let spentMs = 0
+  while (nowMs < 60_000) {
+    for (const [task, stepsLeft] of left.entries()) {
+      if (stepsLeft === 0 && !budget.allows(nowMs)) continue
+      left[task] = (stepsLeft === 0 ? steps : stepsLeft) - 1
+      nowMs += stepMs
+      spentMs += stepMs
+      budget.spend(nowMs, stepMs)
+      ok(left.filter((each) => each > 0).length <= 1)
+    }
+    nowMs += 1
+  }
+  ok(spentMs / nowMs <= SNAPSHOT_TIME_SHARE + 0.001, `${spentMs} of ${nowMs} ms`)
+  ok(spentMs / nowMs > 0.9 * SNAPSHOT_TIME_SHARE, `${spentMs} of ${nowMs} ms`)
+})
+
+test('what took no time lets the next one begin at once', () => {
+  const budget = new SnapshotBudget()
+  equal(budget.allows(0), true)
+  budget.spend(5, 0)
+  equal(budget.allows(5), true)
+  budget.spend(7, 2)
+  equal(budget.allows(26), false)
+  equal(budget.allows(27), true)
+})
