@@ -188,11 +188,10 @@ export function coldChainPipelineWith(rules: RuleSource): Pipeline<TruckReading,
       return spare
     },
     prefetch({ compartments, fuel, driving }) {
-      const sum = fuel.fullLitres + (fuel.recentPercent[0] ?? 0)
       const compartment = compartments[0]
-      if (compartment === undefined) return sum + prefetchDriving(driving)
-      const { lastMs, limits } = compartment
-      return sum + lastMs + (limits.at(-1)?.totalMs ?? 0) + prefetchDriving(driving)
+      let sum = fuel.fullLitres + (fuel.recentPercent[0] ?? 0) + prefetchDriving(driving)
+      if (compartment !== undefined) sum += compartment.lastMs
+      return sum + (compartment?.limits.at(-1)?.totalMs ?? 0)
     },
     restoreState: (carried) => ({
       ...carried,
