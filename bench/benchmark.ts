@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { chmod } from 'node:fs/promises'
 import { availableParallelism, cpus, loadavg, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
+import { alertLatencies, timeToRecover } from './alert-parts.ts'
 import { timesOfAnswers } from './answer-parts.ts'
 import { atTheEnd, cleanUp } from './clean-up.ts'
 import { measureCluster, rateOfEmbedded } from './cluster-parts.ts'
@@ -15,8 +16,9 @@ import {
   ratesOfEstimates,
   timesOfWorkflows,
 } from './cost-parts.ts'
-import { type Findings, FULL, QUICK } from './findings.ts'
-import { ratesOfBacklog, ratesOfDoor, timeToRecover } from './rate-parts.ts'
+import { type Findings, FULL, QUICK, rest } from './findings.ts'
+import { type ArchivingRates, ratesOfArchiving } from './rate-parts.ts'
+import { ratesOfReplay } from './replay-parts.ts'
 import { type BenchReport, type Figure, verdictOf } from './report.ts'
 
 export interface BenchOptions {
@@ -45,6 +47,7 @@ export async function runBenchmark({ quick, cluster, say }: BenchOptions): Promi
   }
   const part = async (name: string, work: () => Promise<void>): Promise<void> => {
     try {
+      await rest(findings)
       await work()
     } catch (error) {
       problems.push(`${name}: ${error instanceof Error ? error.message : String(error)}`)
@@ -74,11 +77,16 @@ export async function runBenchmark({ quick, cluster, say }: BenchOptions): Promi
 type Part = (name: string, work: () => Promise<void>) => Promise<void>
 
 async function measureEmbedded(findings: Findings, part: Part): Promise<void> {
-  let copyRates = { copyRate: Number.NaN, aloneRate: Number.NaN }
-  await part('backlog', async () => {
-    copyRates = await ratesOfBacklog(findings)
+  let archiving: ArchivingRates | undefined
+  await part('archiving', async () => {
+    archiving = await ratesOfArchiving(findings)
   })
-  await part('door', () => ratesOfDoor(findings, copyRates))
+  if (archiving !== undefined) {
+    const { doorRate, drainedDir } = archiving
+    await part('replay', () => ratesOfReplay(findings, drainedDir))
+    rmSync(drainedDir, { recursive: true, force: true })
+    await part('alerts', () => alertLatencies(findings, doorRate))
+  }
   await part('fleets', () => costOfFleets(findings))
   await part('vehicles', () => costOfJudging(findings))
   await part('arrivals', () => ratesOfEstimates(findings))

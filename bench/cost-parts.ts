@@ -3,7 +3,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { etaRate } from './eta-rate.ts'
-import { AT_LEAST, AT_MOST, type Findings, TRUCKS } from './findings.ts'
+import { AT_LEAST, AT_MOST, type Findings, rest, TRUCKS } from './findings.ts'
 import { writeBacklog } from './fleet.ts'
 import { usageOfTree } from './process-tree.ts'
 import { startProgram } from './program.ts'
@@ -54,6 +54,7 @@ async function costOfFleet(
   const dataDir = join(folder, `fleet-${trucks}`)
   const events = plan.scaleEvents
   await writeBacklog(dataDir, { events, trucks })
+  await rest(findings)
   const program = await startProgram({ dataDir })
   const endMs = await program.untilArchived(events)
   const usage = usageOfTree(program.pid)
@@ -114,7 +115,7 @@ export async function costOfShipments({ plan, add, say }: Findings): Promise<voi
 export async function costOfJudging({ plan, folder, say, add }: Findings): Promise<void> {
   say('a backlog of telemetry: archived only, judged, and with fleet reports')
   const events = plan.backlogEvents / 4
-  const drained = await vehicleDrain(folder, { events, turns: plan.copies })
+  const drained = await vehicleDrain(folder, { events, turns: plan.turns })
   const rate = (id: string, label: string, value: number): void =>
     add({ id, label, value, unit: 'events/s' })
   rate('vehicles.bare', 'telemetry archived and shown only', drained.bare)
