@@ -33,14 +33,13 @@ export interface BareCopy {
 
 /**
  * Copies the backlog in the log of `backlogDir` into a new database in `dataDir`, by so many connections side by
- * side; as many as the tasks use where nothing is said. Once all is ready it waits for `rested`.
+ * side; as many as the tasks use where nothing is said.
  */
 export async function bareCopy(
   backlogDir: string,
   dataDir: string,
-  options: { readonly connections?: number; readonly rested: () => Promise<void> },
+  { connections = MAX_COMMIT_CONNECTIONS }: { readonly connections?: number } = {},
 ): Promise<BareCopy> {
-  const { connections = MAX_COMMIT_CONNECTIONS, rested } = options
   const chunks = await encodedBacklog(backlogDir)
   const rows = chunks.reduce((sum, chunk) => sum + chunk.rows, 0)
   const clock = systemClock()
@@ -55,7 +54,6 @@ export async function bareCopy(
     await store.close()
     const clients = Array.from({ length: connections }, () => new pg.Client(server.address))
     await Promise.all(clients.map((client) => client.connect()))
-    await rested()
     const startedMs = performance.now()
     const waiting = [...chunks]
     await Promise.all(clients.map((client) => copyAll(client, waiting)))

@@ -7,6 +7,7 @@ import pg from 'pg'
 import { type Cluster, clusterMissing, startCluster } from '../test/cluster/cluster.ts'
 import { probeAlerts } from './alert-probe.ts'
 import { atTheEnd } from './clean-up.ts'
+import { doorRate, stretchStartMs, WARM_SECONDS } from './door-rate.ts'
 import { type Findings, PROBE_STRETCH, PROBES_PER_SECOND } from './findings.ts'
 import { sendLoad } from './load.ts'
 import { archivedIn, startProgram, untilArchived } from './program.ts'
@@ -18,27 +19,17 @@ const TASK_PROCESSES = [1, 2, 4] as const
 const MEASURED_PROCESSES = 2
 const MANY_PROBES_PER_SECOND = 50
 const TAKEOVER_SECONDS = 14
-/** Of load that does not count, first: fresh processes, brokers above all, take more for an event than later. */
-const WARM_SECONDS = 8
 /** Of load and probes that don't count, after which each partition has an owner that runs. */
 const SETTLE_SECONDS = 6
 const KILL_AFTER_MS = 3_000
-const MINUTE_MS = 60_000
-/** Each load's trucks live in a stretch of their own, so that none of their readings are late. */
-const STRETCH_MS = 20 * MINUTE_MS
 
 /** The embedded default through its door; the rate that the cluster is held against. */
 export async function rateOfEmbedded(findings: Findings): Promise<number> {
-  const { folder, plan, say } = findings
+  const { folder, say } = findings
   say('the embedded default through its door')
   const program = await startProgram({ dataDir: join(folder, 'embedded') })
-  const order = { url: program.url, trucks: TRUCKS, rate: null, persistent: false }
-  const warm = await sendLoad({ ...order, seconds: WARM_SECONDS, startMs: stretch(0) })
-  await program.untilArchived(warm.accepted)
-  const load = await sendLoad({ ...order, seconds: plan.doorSeconds, startMs: stretch(1) })
-  const endMs = await program.untilArchived(warm.accepted + load.accepted)
+  const rate = await doorRate(findings, program)
   await program.stop()
-  const rate = (load.accepted * 1_000) / (endMs - load.firstSentMs)
   findings.add({
     id: 'cluster.embedded',
     label: 'embedded default, archived',
@@ -190,5 +181,5 @@ function serverOf(cluster: Cluster): string {
 }
 
 function stretch(turn: number): number {
-  return Date.now() - (TASK_PROCESSES.length + 2 - turn) * STRETCH_MS
+  return stretchStartMs(turn, TASK_PROCESSES.length + 2)
 }

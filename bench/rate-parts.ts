@@ -3,9 +3,9 @@
 import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { bareCopy } from './bare-copy.ts'
+import { doorRate } from './door-rate.ts'
 import { AT_LEAST, type Findings, rest, TRUCKS } from './findings.ts'
 import { writeBacklog } from './fleet.ts'
-import { sendLoad } from './load.ts'
 import { startProgram } from './program.ts'
 import type { Goal } from './report.ts'
 import { median } from './samples.ts'
@@ -41,16 +41,26 @@ export async function ratesOfArchiving(findings: Findings): Promise<ArchivingRat
   for (let turn = 1; turn <= plan.turns; turn++) {
     const of = `turn ${turn} of ${plan.turns}`
     rmSync(drainedDir, { recursive: true, force: true })
-    turns.push({
+    const rates: Turn = {
       copy: await rateOfCopy(findings, backlogDir, { of }),
       alone: await rateOfCopy(findings, backlogDir, { of, connections: 1 }),
       backlog: await rateOfBacklog(findings, { backlogDir, drainedDir, of }),
       door: await rateOfDoor(findings, of),
-    })
+    }
+    findings.say(inWords(of, rates))
+    turns.push(rates)
   }
   rmSync(backlogDir, { recursive: true, force: true })
   addRates(findings, turns)
   return { doorRate: median(turns.map(({ door }) => door)), drainedDir }
+}
+
+/** So that who looks on sees how far turns differ. */
+function inWords(of: string, { copy, alone, backlog, door }: Turn): string {
+  const [copied, byOne, drained, sent] = [copy, alone, backlog, door].map((rate) =>
+    Math.round(rate).toLocaleString('en'),
+  )
+  return `${of}: COPY ${copied}/s, by one ${byOne}/s, backlog ${drained}/s, door ${sent}/s`
 }
 
 function addRates({ add }: Findings, turns: readonly Turn[]): void {
@@ -78,12 +88,13 @@ async function rateOfCopy(
   { of, connections }: { readonly of: string; readonly connections?: 1 },
 ): Promise<number> {
   const dataDir = join(findings.folder, 'copy')
+  await rest(findings)
   findings.say(`bare COPY of it${connections === 1 ? ' by one connection' : ''}, ${of}`)
-  const rested = (): Promise<void> => rest(findings)
-  const { rows, seconds } = await bareCopy(backlogDir, dataDir, {
-    rested,
-    ...(connections === undefined ? {} : { connections }),
-  })
+  const { rows, seconds } = await bareCopy(
+    backlogDir,
+    dataDir,
+    connections === undefined ? {} : { connections },
+  )
   rmSync(dataDir, { recursive: true, force: true })
   return rows / seconds
 }
@@ -103,23 +114,14 @@ async function rateOfBacklog(
   return (backlogEvents * 1_000) / (endMs - program.tasksStartedMs())
 }
 
-/** As fast as the door takes them. */
 async function rateOfDoor(findings: Findings, of: string): Promise<number> {
-  const { plan, folder } = findings
-  const dataDir = join(folder, 'door')
-  const program = await startProgram({ dataDir })
+  const dataDir = join(findings.folder, 'door')
   await rest(findings)
-  findings.say(`sending through the HTTP door for ${plan.doorSeconds} s, ${of}`)
-  const sent = await sendLoad({
-    url: program.url,
-    trucks: TRUCKS,
-    seconds: plan.doorSeconds,
-    rate: null,
-    persistent: false,
-  })
-  const endMs = await program.untilArchived(sent.accepted)
+  findings.say(`sending through the HTTP door, ${of}`)
+  const program = await startProgram({ dataDir })
+  const rate = await doorRate(findings, program)
   await program.stop()
   await verifyArchive(findings, dataDir, 'what came through the door')
   rmSync(dataDir, { recursive: true, force: true })
-  return (sent.accepted * 1_000) / (endMs - sent.firstSentMs)
+  return rate
 }

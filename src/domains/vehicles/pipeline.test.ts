@@ -42,14 +42,14 @@ class Drive {
   readonly task: Task<VehicleTelemetry, VehicleState>
   #offset = 0
 
-  constructor() {
+  constructor(pipeline = vehiclesPipeline) {
     const encoder: ArchiveEncoder<VehicleTelemetry> = {
       pendingBytes: 0,
       add() {},
       take: () => ({ table: '', rows: 0, bytes: 0, payload: [] }),
     }
     const topic = vehicleTelemetry.name
-    this.task = new Task({ pipeline: vehiclesPipeline, topic, partition: 0, encoder })
+    this.task = new Task({ pipeline, topic, partition: 0, encoder })
   }
 
   load(version: number, tables: Readonly<Record<string, unknown>>): void {
@@ -63,7 +63,7 @@ class Drive {
       const value = Buffer.from(JSON.stringify({ vehicleId: 'V1', recordedAt, ...fields }))
       return {
         offset: this.#offset++,
-        key: '',
+        key: String(fields.vehicleId ?? 'V1'),
         tenantId: 'default',
         receivedAtMs: recordedAt,
         value,
@@ -206,4 +206,31 @@ test('a malformed table says what is wrong and where', () => {
     checkModels([{ modelId: 1, model: 'M', expectedGear: gears }]),
     '/0/expectedGear/1/fromKmh: must be above the one before it',
   )
+})
+
+test('what is fetched ahead of a reading is left as it is, and nothing else comes of it', () => {
+  const { prefetch, ...without } = vehiclesPipeline
+  ok(prefetch !== undefined)
+  let fetched = 0
+  const watched: typeof vehiclesPipeline = {
+    ...without,
+    prefetch(state) {
+      const before = structuredClone(state)
+      equal(typeof prefetch(state), 'number')
+      deepEqual(state, before)
+      return ++fetched
+    },
+  }
+  const readings = Array.from({ length: 90 }, (_, index) => ({
+    atS: index * 10,
+    ...(index < 30 ? {} : { speedKmh: index % 40 < 20 ? 60 : 130, lat: index / 1e3, lon: 37 }),
+    ...(index < 60 ? {} : { fuelPercent: 80 - index / 10, rpm: 2_000 }),
+  }))
+  // In halves, so that some are fetched that the key has a state for.
+  const outputs = [watched, without].map((pipeline) => {
+    const drive = new Drive(pipeline)
+    return [readings.slice(0, 45), readings.slice(45)].map((half) => drive.send(half))
+  })
+  deepEqual(outputs[0], outputs[1])
+  ok(fetched >= 45)
 })
