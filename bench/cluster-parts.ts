@@ -8,12 +8,11 @@ import { type Cluster, clusterMissing, startCluster } from '../test/cluster/clus
 import { probeAlerts } from './alert-probe.ts'
 import { atTheEnd } from './clean-up.ts'
 import { doorRate, stretchStartMs, WARM_SECONDS } from './door-rate.ts'
-import { type Findings, PROBE_STRETCH, PROBES_PER_SECOND } from './findings.ts'
+import { type Findings, PROBE_STRETCH, PROBES_PER_SECOND, rest, TRUCKS } from './findings.ts'
 import { sendLoad } from './load.ts'
 import { archivedIn, startProgram, untilArchived } from './program.ts'
 import { percentile } from './samples.ts'
 
-const TRUCKS = 10_000
 const TASK_PROCESSES = [1, 2, 4] as const
 /** Alerts and the take-over are measured with these, as in `npm run cluster`; half load is half of what they archived. */
 const MEASURED_PROCESSES = 2
@@ -58,6 +57,8 @@ export async function measureCluster(findings: Findings, embeddedRate: number): 
     await rateOf(cluster, { database, seconds: WARM_SECONDS, startMs: stretch(0) })
     for (const [turn, processes] of TASK_PROCESSES.entries()) {
       while (cluster.processes('tasks').length < processes) await cluster.add('tasks')
+      // As the embedded default does, which these are held against.
+      await rest(findings)
       findings.say(`${processes} task process(es) as fast as they go`)
       const seconds = findings.plan.doorSeconds
       const rate = await rateOf(cluster, { database, seconds, startMs: stretch(turn + 1) })

@@ -1,12 +1,12 @@
 // How fast the HTTP door of a program takes events, until every one of them is archived.
 
+import { MINUTE_MS } from '../src/kernel/time.ts'
 import { type Findings, rest, TRUCKS } from './findings.ts'
 import { sendLoad } from './load.ts'
 import type { Program } from './program.ts'
 
 /** Of load that does not count, first: fresh processes take more for an event than those that have run a while. */
 export const WARM_SECONDS = 8
-const MINUTE_MS = 60_000
 /** Each load's trucks live in a stretch of their own, so that none of their readings are late. */
 const STRETCH_MS = 20 * MINUTE_MS
 

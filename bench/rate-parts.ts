@@ -116,7 +116,6 @@ async function rateOfBacklog(
 
 async function rateOfDoor(findings: Findings, of: string): Promise<number> {
   const dataDir = join(findings.folder, 'door')
-  await rest(findings)
   findings.say(`sending through the HTTP door, ${of}`)
   const program = await startProgram({ dataDir })
   const rate = await doorRate(findings, program)

@@ -17,7 +17,6 @@ const TRIED_RULE = {
 }
 /** Over what was archived, with the rules in force and with one that is tried. */
 export async function ratesOfReplay(findings: Findings, dataDir: string): Promise<void> {
-  await rest(findings)
   findings.say('replaying it')
   const { document } = await runCommand(['replay', '--topic', 'truck-readings'], dataDir)
   const events = numberIn(document, 'events')
