@@ -5,6 +5,7 @@
 import type { EpochMs } from '../kernel/time.ts'
 import type { ArchiveTable, RowReader, RowWriter } from '../ports/archive.ts'
 import { MAX_TAIL_EVENTS } from './key-slot.ts'
+import { packColumns, packedBytes, unpackColumns } from './packed-columns.ts'
 import { CACHE_LINE_NUMBERS } from './prefetch.ts'
 import type { StreamEvent } from './topic.ts'
 
@@ -26,14 +27,10 @@ const OWN_COLUMNS = 4
 /** Rows that there is room for, one step after the other; the last holds a tail as long as it gets. */
 const ROOM_ROWS = [4, 24, MAX_TAIL_EVENTS + 1]
 const NUMBER_BYTES = 8
-const WORDS_OF_NUMBER = 2
 const NO_NUMBERS = new Float64Array(0)
 const BESIDE: ReadonlySet<string> = new Set(['text', 'numeric', 'jsonb'])
 
-/**
- * A tail as snapshots hold it: rows, columns of each, the rows in base64, what stands beside. Of a row, one bit a column
- * says whether it differs from the row before, and what differs follows, the lowest byte first.
- */
+/** A tail as snapshots hold it: rows, columns of each, the packed rows in base64, what stands beside. */
 export type PackedTail = readonly [number, number, string, readonly unknown[]]
 
 export class EventTail<E extends StreamEvent> {
@@ -137,8 +134,8 @@ export class EventTail<E extends StreamEvent> {
   encode(): PackedTail {
     const columns = this.#columns
     const rows = this.#numbers.length === 0 ? 0 : this.#length + 1
-    const bytes = packedBytes.for(rows * (maskBytes(columns) + columns * NUMBER_BYTES))
-    const length = packRows(this.#numbers, { rows, columns }, bytes)
+    const bytes = space.for(packedBytes({ rows, columns }))
+    const length = packColumns(this.#numbers, { rows, columns }, bytes)
     return [rows, columns, bytes.toString('base64', 0, length), this.#beside]
   }
 
@@ -149,7 +146,7 @@ export class EventTail<E extends StreamEvent> {
   ): EventTail<E> {
     const tail = new EventTail(table)
     if (rows === 0) return tail
-    const stored = unpackRows(Buffer.from(base64, 'base64'), { rows, columns })
+    const stored = unpackColumns(Buffer.from(base64, 'base64'), { rows, columns })
     const now = tail.#columns
     tail.#numbers = new Float64Array(roomFor(rows) * now).fill(Number.NaN, 0, rows * now)
     for (let row = 0; row < rows; row++) {
@@ -220,74 +217,8 @@ function roomFor(rows: number): number {
   return ROOM_ROWS.find((room) => rows <= room) ?? rows * 2
 }
 
-interface Rows {
-  readonly rows: number
-  readonly columns: number
-}
-
-function maskBytes(columns: number): number {
-  return Math.ceil(columns / 8)
-}
-
-/** Returns how many bytes the rows took. */
-function packRows(numbers: Float64Array, { rows, columns }: Rows, bytes: Buffer): number {
-  // Numbers are compared bit by bit: NaN is itself, and 0 is not −0.
-  const words = new Uint32Array(
-    numbers.buffer,
-    numbers.byteOffset,
-    numbers.length * WORDS_OF_NUMBER,
-  )
-  let at = 0
-  for (let row = 0; row < rows; row++) {
-    const maskAt = at
-    at += maskBytes(columns)
-    bytes.fill(0, maskAt, at)
-    for (let column = 0; column < columns; column++) {
-      const word = (row * columns + column) * WORDS_OF_NUMBER
-      const before = word - columns * WORDS_OF_NUMBER
-      const same = words[word] === words[before] && words[word + 1] === words[before + 1]
-      if (same) continue
-      const maskByte = maskAt + (column >> 3)
-      bytes[maskByte] = (bytes[maskByte] ?? 0) | (1 << (column & 7))
-      for (let half = 0; half < WORDS_OF_NUMBER; half++) {
-        const bits = words[word + half] ?? 0
-        bytes[at++] = bits
-        bytes[at++] = bits >>> 8
-        bytes[at++] = bits >>> 16
-        bytes[at++] = bits >>> 24
-      }
-    }
-  }
-  return at
-}
-
-function unpackRows(bytes: Buffer, { rows, columns }: Rows): Float64Array {
-  const numbers = new Float64Array(rows * columns)
-  const words = new Uint32Array(numbers.buffer)
-  let at = 0
-  for (let row = 0; row < rows; row++) {
-    const maskAt = at
-    at += maskBytes(columns)
-    for (let column = 0; column < columns; column++) {
-      const word = (row * columns + column) * WORDS_OF_NUMBER
-      if (((bytes[maskAt + (column >> 3)] ?? 0) & (1 << (column & 7))) === 0) {
-        words.copyWithin(
-          word,
-          word - columns * WORDS_OF_NUMBER,
-          word - (columns - 1) * WORDS_OF_NUMBER,
-        )
-        continue
-      }
-      words[word] = bytes.readUInt32LE(at)
-      words[word + 1] = bytes.readUInt32LE(at + 4)
-      at += NUMBER_BYTES
-    }
-  }
-  return numbers
-}
-
 /** Where rows are packed: it grows, and serves all. */
-const packedBytes = {
+const space = {
   buffer: Buffer.alloc(0),
   for(bytes: number): Buffer {
     if (this.buffer.length < bytes) this.buffer = Buffer.allocUnsafeSlow(bytes * 2)

@@ -55,7 +55,7 @@ test('a snapshot of another format is refused with what to do', () => {
     })
     assert.throws(() => task.loadSnapshotEntries([{ key, state: text }]), {
       code: 'state-format',
-      message: /state format 5\.1, this build reads 5\.2/,
+      message: /state format 6\.1, this build reads 6\.2/,
     })
   }
 })

@@ -22,7 +22,7 @@ import type { ErasState } from './window-eras.ts'
 export const PARTITION_KEY = '\u001f'
 
 /** Grows with every change of how states are laid out here, as `stateFormat` does for a pipeline's own part. */
-const LAYOUT = 5
+const LAYOUT = 6
 
 export interface PartitionState {
   readonly arrivalClockMs: EpochMs
