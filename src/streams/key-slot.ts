@@ -42,7 +42,8 @@ export interface Mid<S> {
 export interface KeySlot<E extends StreamEvent, S> {
   readonly key: string
   readonly tenantId: string
-  base: Frame<S>
+  /** Null while it is what a new key begins with: many keys never get beyond that. */
+  base: Frame<S> | null
   /** Events older than this are late: archived, but without effect on the key's state. */
   baseTimeMs: EpochMs
   mid: Mid<S> | null
@@ -82,6 +83,15 @@ export const NO_PUBLISHED: readonly PublishedEpisode[] = []
 export const NO_EPISODES: readonly Episode[] = []
 export const NO_TIMERS: readonly EventTimer[] = []
 
+/** The base, made where the key still has none. */
+export function baseOf<E extends StreamEvent, S>(
+  slot: KeySlot<E, S>,
+  pipeline: { newState(key: string): S },
+): Frame<S> {
+  slot.base ??= { state: pipeline.newState(slot.key), timers: NO_TIMERS }
+  return slot.base
+}
+
 /**
  * Moves the base to the mid, and the mid to the head, where enough time or events have passed since the
  * mid: so the base trails by one to two allowances, or by half a tail where events come thick and fast.
@@ -97,7 +107,7 @@ export function advanceBase<E extends StreamEvent, S>(
   if (events < SEGMENT_EVENTS && headTimeMs - sinceMs < DISORDER_ALLOWANCE_MS) return
   let spare: Frame<S> | undefined
   if (mid !== null) {
-    if (slot.base !== slot.head && slot.base !== mid.frame) spare = slot.base
+    if (slot.base !== null && slot.base !== slot.head && slot.base !== mid.frame) spare = slot.base
     slot.base = mid.frame
     slot.baseTimeMs = mid.timeMs
     tail.drop(mid.index)
@@ -128,16 +138,17 @@ export function settleInPlace<E extends StreamEvent, S>(slot: KeySlot<E, S>): vo
 }
 
 /**
- * Makes room in a full tail by moving the base over its older half; `apply` runs an event on the base.
+ * Makes room in a full tail by moving the base over its older half; `apply` runs an event on it.
  * What comes ahead of its time, such as one event from a clock that runs fast, stays in the tail.
  */
 export function shortenTail<E extends StreamEvent, S>(
   slot: KeySlot<E, S>,
+  base: Frame<S>,
   apply: (frame: Frame<S>, entry: TailEvent<E>, index: number) => void,
 ): void {
   const { mid, tail } = slot
   const settled = Math.min(SEGMENT_EVENTS, tail.length)
-  for (let index = 0; index < settled; index++) apply(slot.base, tail.at(index), index)
+  for (let index = 0; index < settled; index++) apply(base, tail.at(index), index)
   slot.baseTimeMs = tail.timeAt(settled - 1) ?? slot.baseTimeMs
   tail.drop(settled)
   slot.mid = mid === null || mid.index <= settled ? null : { ...mid, index: mid.index - settled }

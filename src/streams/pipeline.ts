@@ -135,7 +135,7 @@ export interface Pipeline<E extends StreamEvent, S> {
   readonly topic: TopicDefinition<E>
   /** Columns that it needs of archived events, the rest being read as null; absent: all. */
   readonly archiveColumns?: readonly string[]
-  /** Grows with every change of S that older snapshots do not fit. */
+  /** Grows with every change of S, or of what `newState` gives, that older snapshots do not fit. */
   readonly stateFormat: number
   /** Keys that sent nothing for this long are forgotten. */
   readonly forgetAfterMs: DurationMs

@@ -40,7 +40,7 @@ interface SlotState {
   readonly f: string
   readonly k: string
   readonly t: string
-  readonly b: PackedFrame
+  readonly b?: PackedFrame
   readonly bt: EpochMs | null
   readonly m: readonly [number, EpochMs] | null
   readonly ht: EpochMs
@@ -72,7 +72,7 @@ export function encodeSlot<E extends StreamEvent, S>(
     f: formatOf(pipeline),
     k: slot.key,
     t: slot.tenantId,
-    b: pack(slot.base),
+    ...(slot.base === null ? {} : { b: pack(slot.base) }),
     bt: Number.isFinite(slot.baseTimeMs) ? slot.baseTimeMs : null,
     m: slot.mid === null ? null : [slot.mid.index, slot.mid.timeMs],
     ht: slot.headTimeMs,
@@ -103,7 +103,10 @@ export function decodeSlot<E extends StreamEvent, S>(
     state: pipeline.restoreState?.(carried as S) ?? (carried as S),
     timers: timers ?? NO_TIMERS,
   })
-  const base = unpack(state.b)
+  const base: Frame<S> =
+    state.b === undefined
+      ? { state: pipeline.newState(state.k), timers: NO_TIMERS }
+      : unpack(state.b)
   const [head, mid] = state.w ?? []
   return {
     key: state.k,

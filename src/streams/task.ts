@@ -33,6 +33,7 @@ import {
 import { EventTail, type TailEvent } from './event-tail.ts'
 import {
   advanceBase,
+  baseOf,
   DISORDER_ALLOWANCE_MS,
   type Frame,
   type KeySlot,
@@ -642,7 +643,7 @@ export class Task<E extends StreamEvent, S> {
     const slot: KeySlot<E, S> = {
       key,
       tenantId: record.tenantId,
-      base: this.#copy(head),
+      base: null,
       baseTimeMs: NO_TIME,
       mid: null,
       head,
@@ -731,8 +732,9 @@ export class Task<E extends StreamEvent, S> {
 
   #makeRoom(slot: KeySlot<E, S>): void {
     if (slot.tail.length < MAX_TAIL_EVENTS) return
-    this.#context.enterRebuild(slot, slot.base, nothingAsked())
-    shortenTail(slot, (frame, entry, index) => this.#apply(frame, entry, index))
+    const base = baseOf(slot, this.pipeline)
+    this.#context.enterRebuild(slot, base, nothingAsked())
+    shortenTail(slot, base, (frame, entry, index) => this.#apply(frame, entry, index))
   }
 
   #apply(frame: Frame<S>, entry: TailEvent<E>, tailIndex: number): void {
@@ -760,7 +762,7 @@ export class Task<E extends StreamEvent, S> {
   /** Computes head and mid from base and tail; what comes out on the way is put into `rebuilt`. */
   #rebuild(slot: KeySlot<E, S>, rebuilt: Rebuilt): void {
     this.#slot = slot
-    slot.head = this.#copy(slot.base)
+    slot.head = this.#copy(baseOf(slot, this.pipeline))
     this.#context.enterRebuild(slot, slot.head, rebuilt)
     for (let index = 0; index <= slot.tail.length; index++) {
       if (slot.mid?.index === index) slot.mid = { ...slot.mid, frame: this.#copy(slot.head) }
