@@ -3,7 +3,7 @@
 
 import { type RowChange, type RowTable, rowId } from '../ports/row-table.ts'
 import { columnValues } from './event-values.ts'
-import { baseOf, type KeySlot } from './key-slot.ts'
+import { firstFrame, type KeySlot } from './key-slot.ts'
 import type { Pipeline, PutRow } from './pipeline.ts'
 import type { StreamEvent } from './topic.ts'
 
@@ -55,7 +55,8 @@ export function amendRows<E extends StreamEvent, S>(
   slot.rows = new Map(changes.map((change) => [rowId(change), change.offset]))
   if (inError.length === 0) return changes
   const { key, tenantId, lastOffset: offset } = slot
-  const atBase = openRows(pipeline, { key, tenantId, state: baseOf(slot, pipeline).state, offset })
+  const { state } = slot.base ?? firstFrame(slot, pipeline)
+  const atBase = openRows(pipeline, { key, tenantId, state, offset })
   return [...changes, ...inError.map((id) => atBase.get(id) ?? withdrawn(id, pipeline, offset))]
 }
 

@@ -83,13 +83,15 @@ export const NO_PUBLISHED: readonly PublishedEpisode[] = []
 export const NO_EPISODES: readonly Episode[] = []
 export const NO_TIMERS: readonly EventTimer[] = []
 
-/** The base, made where the key still has none. */
-export function baseOf<E extends StreamEvent, S>(
-  slot: KeySlot<E, S>,
+/** Stands for a head or mid that is still to be computed from base and tail. */
+export const UNCOMPUTED: Frame<never> = { state: undefined as never, timers: NO_TIMERS }
+
+/** What the key begins with. */
+export function firstFrame<E extends StreamEvent, S>(
+  { key }: Pick<KeySlot<E, S>, 'key'>,
   pipeline: { newState(key: string): S },
 ): Frame<S> {
-  slot.base ??= { state: pipeline.newState(slot.key), timers: NO_TIMERS }
-  return slot.base
+  return { state: pipeline.newState(key), timers: NO_TIMERS }
 }
 
 /**

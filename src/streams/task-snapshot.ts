@@ -12,6 +12,7 @@ import {
   NO_EPISODES,
   NO_PUBLISHED,
   NO_TIMERS,
+  UNCOMPUTED,
 } from './key-slot.ts'
 import type { Pipeline } from './pipeline.ts'
 import { RecentIds } from './recent-ids.ts'
@@ -92,7 +93,7 @@ export function encodeSlot<E extends StreamEvent, S>(
   return JSON.stringify(state)
 }
 
-/** The head is the base until the task computes it. */
+/** Head and mid are `UNCOMPUTED` where they can be computed from base and tail. */
 export function decodeSlot<E extends StreamEvent, S>(
   text: string,
   pipeline: Pipeline<E, S>,
@@ -103,10 +104,7 @@ export function decodeSlot<E extends StreamEvent, S>(
     state: pipeline.restoreState?.(carried as S) ?? (carried as S),
     timers: timers ?? NO_TIMERS,
   })
-  const base: Frame<S> =
-    state.b === undefined
-      ? { state: pipeline.newState(state.k), timers: NO_TIMERS }
-      : unpack(state.b)
+  const base = state.b === undefined ? null : unpack(state.b)
   const [head, mid] = state.w ?? []
   return {
     key: state.k,
@@ -116,8 +114,8 @@ export function decodeSlot<E extends StreamEvent, S>(
     mid:
       state.m === null
         ? null
-        : { frame: mid ? unpack(mid) : base, index: state.m[0], timeMs: state.m[1] },
-    head: head === undefined ? base : unpack(head),
+        : { frame: mid ? unpack(mid) : UNCOMPUTED, index: state.m[0], timeMs: state.m[1] },
+    head: head === undefined ? UNCOMPUTED : unpack(head),
     headTimeMs: state.ht,
     tail: EventTail.decode(pipeline.topic.archive, state.e),
     published: state.p ?? NO_PUBLISHED,

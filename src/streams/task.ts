@@ -33,17 +33,17 @@ import {
 import { EventTail, type TailEvent } from './event-tail.ts'
 import {
   advanceBase,
-  baseOf,
   DISORDER_ALLOWANCE_MS,
   type Frame,
+  firstFrame,
   type KeySlot,
   MAX_TAIL_EVENTS,
   NO_EPISODES,
   NO_PUBLISHED,
-  NO_TIMERS,
   settle,
   settleInPlace,
   shortenTail,
+  UNCOMPUTED,
 } from './key-slot.ts'
 import { openWindowEntries } from './open-windows.ts'
 import type { BroadcastDefinition, PendingRule, Pipeline, Silence } from './pipeline.ts'
@@ -377,7 +377,7 @@ export class Task<E extends StreamEvent, S> {
     this.#nextOffset = offset
     for (const reference of references) this.#setReference(reference)
     for (const slot of this.#slots.values()) {
-      if (slot.head === slot.base) this.#rebuild(slot, nothingAsked())
+      if (slot.head === UNCOMPUTED) this.#rebuild(slot, nothingAsked())
       this.#queueSilence(slot)
       this.#follow(slot)
     }
@@ -639,14 +639,13 @@ export class Task<E extends StreamEvent, S> {
     const scoped = scopedKey(record.tenantId, key)
     const known = this.#slots.get(scoped)
     if (known !== undefined && !this.#isForgettable(known)) return known
-    const head: Frame<S> = { state: this.pipeline.newState(key), timers: NO_TIMERS }
     const slot: KeySlot<E, S> = {
       key,
       tenantId: record.tenantId,
       base: null,
       baseTimeMs: NO_TIME,
       mid: null,
-      head,
+      head: firstFrame({ key }, this.pipeline),
       headTimeMs: NO_TIME,
       tail: new EventTail(this.pipeline.topic.archive),
       published: NO_PUBLISHED,
@@ -732,7 +731,8 @@ export class Task<E extends StreamEvent, S> {
 
   #makeRoom(slot: KeySlot<E, S>): void {
     if (slot.tail.length < MAX_TAIL_EVENTS) return
-    const base = baseOf(slot, this.pipeline)
+    slot.base ??= firstFrame(slot, this.pipeline)
+    const { base } = slot
     this.#context.enterRebuild(slot, base, nothingAsked())
     shortenTail(slot, base, (frame, entry, index) => this.#apply(frame, entry, index))
   }
@@ -762,7 +762,7 @@ export class Task<E extends StreamEvent, S> {
   /** Computes head and mid from base and tail; what comes out on the way is put into `rebuilt`. */
   #rebuild(slot: KeySlot<E, S>, rebuilt: Rebuilt): void {
     this.#slot = slot
-    slot.head = this.#copy(baseOf(slot, this.pipeline))
+    slot.head = slot.base === null ? firstFrame(slot, this.pipeline) : this.#copy(slot.base)
     this.#context.enterRebuild(slot, slot.head, rebuilt)
     for (let index = 0; index <= slot.tail.length; index++) {
       if (slot.mid?.index === index) slot.mid = { ...slot.mid, frame: this.#copy(slot.head) }
