@@ -5,6 +5,7 @@ import { Crank } from '../../test/simulation/crank.ts'
 import { memoryEncoder } from '../../test/simulation/memory-encoder.ts'
 import { probePipeline, probes } from '../../test/simulation/probe-pipeline.ts'
 import { truckReadings } from '../domains/cold-chain/events.ts'
+import { NO_INPUTS } from './batch.ts'
 import { EventTail, type PackedTail } from './event-tail.ts'
 import { Task } from './task.ts'
 
@@ -38,6 +39,29 @@ test('an event comes back from a snapshot as it was', () => {
       assert.deepEqual(back.at(0).event, event)
     }),
   )
+})
+
+test('a key of one event has no base in a snapshot, nor in one that is taken after a restore', () => {
+  const pipeline = probePipeline({ broadcast: false })
+  const crank = new Crank(pipeline)
+  const value = Buffer.from(JSON.stringify({ probeId: 'p', recordedAt: 5, level: 1 }))
+  crank.append({ key: 'p', value, receivedAtMs: 5, tenantId: 'default' })
+  crank.turn()
+  const before = [...crank.result().state].map(([key, state]) => ({ key, state }))
+  const key = before.find(({ state }) => state.includes('"k":"p"'))
+  assert.ok(key !== undefined && !('b' in JSON.parse(key.state)))
+  const task = new Task({
+    ...{ pipeline, topic: 'probes', partition: 0 },
+    encoder: memoryEncoder(probes.archive),
+  })
+  task.loadSnapshotEntries(before)
+  task.beginAt(1, [])
+  task.process([{ key: 'p', value, receivedAtMs: 6, tenantId: 'default', offset: 1 }], 2, NO_INPUTS)
+  task.beginSnapshot()
+  const after = task.snapshotSome(Number.POSITIVE_INFINITY)?.find((entry) => entry.key === key.key)
+  const slot = JSON.parse(after?.state ?? '{}')
+  assert.equal(slot.e[0], 3, 'the row before the tail, and two events')
+  assert.ok(!('b' in slot))
 })
 
 test('a snapshot of another format is refused with what to do', () => {
