@@ -17,10 +17,12 @@ import type { Log } from '../ports/log.ts'
 import type { ViewEntry } from '../ports/views.ts'
 import { OPEN_WINDOWS_VIEW, openWindowsOf } from './open-windows.ts'
 import { ReferenceTables } from './shared-feeds.ts'
-import { SnapshotBudget } from './snapshot-budget.ts'
+import { SnapshotBudget, type SnapshotPart } from './snapshot-budget.ts'
 import {
   BUSY_RECORDS,
   BUSY_VIEW_INTERVAL_MS,
+  SNAPSHOT_INTERVAL_MS,
+  SNAPSHOT_STEP_KEYS,
   STOP_PATIENCE_MS,
   type TaskEnd,
   TaskRunner,
@@ -53,6 +55,7 @@ function deployment() {
     more: {
       readonly log?: Partial<Log>
       readonly store?: Partial<CheckpointStore>
+      readonly snapshots?: SnapshotBudget
       failPut?: boolean
       failTell?: boolean
     } = {},
@@ -84,7 +87,7 @@ function deployment() {
         },
       },
       references,
-      snapshots: new SnapshotBudget(),
+      snapshots: more.snapshots ?? new SnapshotBudget(),
       clock,
       observer: {
         taskStarted() {},
@@ -360,6 +363,33 @@ test('a stop commits what was processed, and does not wait for a database that i
     assert.ok(world.clock.nowMs() - stoppedMs <= STOP_PATIENCE_MS + SECOND_MS)
   })
   assert.deepEqual(ends, ['stopped', 1, 1])
+})
+
+test('a snapshot is paid for key by key, those included that events were about to change', async () => {
+  const world = deployment()
+  const keys = Array.from({ length: 5 * SNAPSHOT_STEP_KEYS }, (_, index) => `p${index}`)
+  const sendAll = (): void => {
+    for (const key of keys) world.send(0, key, 10)
+  }
+  const parts: SnapshotPart[] = []
+  class WatchedBudget extends SnapshotBudget {
+    override spend(nowMs: number, part: SnapshotPart): void {
+      super.spend(nowMs, part)
+      parts.push(part)
+      if (parts.length === 2) sendAll()
+    }
+  }
+  await world.during(async () => {
+    const { stop, ended } = world.start(0, { snapshots: new WatchedBudget() })
+    sendAll()
+    await world.clock.sleep(SNAPSHOT_INTERVAL_MS + SECOND_MS)
+    stop()
+    await ended
+  })
+  const [begun, step, next] = parts.map(({ keys, ahead }) => [keys, ahead])
+  assert.deepEqual(begun, [0, 0])
+  assert.deepEqual(step, [SNAPSHOT_STEP_KEYS, 0])
+  assert.deepEqual(next, [0, keys.length - SNAPSHOT_STEP_KEYS])
 })
 
 test('who is fenced stops, and what it held is not written', async () => {

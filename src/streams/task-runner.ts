@@ -110,6 +110,8 @@ export class TaskRunner {
   /** What the snapshot stands for that is being taken; null where none is. */
   #snapshotOffset: number | null = null
   #recordsSinceSnapshot = 0
+  /** Keys written to snapshots that the budget knows of. */
+  #paidKeys = 0
   /** What is left of records and time until the next one is due. */
   #snapshotShare = 1
   /** Records below were in the log when the task started: they see what was in force before. */
@@ -387,25 +389,31 @@ export class TaskRunner {
     this.#snapshotOffset = this.#task.nextOffset
     this.#recordsSinceSnapshot = 0
     this.#snapshotShare = 1
-    this.#payForSnapshot(startedMs)
+    this.#payForSnapshot(startedMs, this.#task.savedKeys)
   }
 
   #goOnWithSnapshot(queue: CommitQueue, keys: number): void {
     if (this.#snapshotOffset === null) return
     const startedMs = this.#options.clock.monotonicMs()
+    const savedBefore = this.#task.savedKeys
     const entries = this.#task.snapshotSome(keys)
-    this.#snapshotAtMs = this.#payForSnapshot(startedMs)
+    this.#snapshotAtMs = this.#payForSnapshot(startedMs, savedBefore)
     if (entries === null) return
     const offset = this.#snapshotOffset
     this.#snapshotOffset = null
     queue.addSnapshot({ task: this.id, epoch: queue.epoch, offset, entries })
   }
 
-  /** Returns the present. */
-  #payForSnapshot(startedMs: DurationMs): DurationMs {
+  /** For what was written since `startedMs`, and among events before. Returns the present. */
+  #payForSnapshot(startedMs: DurationMs, savedBefore: number): DurationMs {
     const { clock, snapshots } = this.#options
     const nowMs = clock.monotonicMs()
-    snapshots.spend(nowMs, nowMs - startedMs)
+    snapshots.spend(nowMs, {
+      tookMs: nowMs - startedMs,
+      keys: this.#task.savedKeys - savedBefore,
+      ahead: savedBefore - this.#paidKeys,
+    })
+    this.#paidKeys = this.#task.savedKeys
     return nowMs
   }
 

@@ -121,6 +121,7 @@ export class Task<E extends StreamEvent, S> {
     this.#prefetch(scopedKey(tenantId, key)),
   )
   #unsaved: KeySlot<E, S>[] = []
+  #savedKeys = 0
   /** The one that is being taken. */
   #snapshot: SnapshotWriter<E, S> | null = null
   #forgotten: string[] = []
@@ -345,13 +346,21 @@ export class Task<E extends StreamEvent, S> {
       ...this.#forgotten.map((key) => ({ key, state: null })),
       { key: PARTITION_KEY, state: this.#encodePartition() },
     ]
-    this.#snapshot = new SnapshotWriter(this.#unsaved, first, (slot) => ({
-      key: scopedKey(slot.tenantId, slot.key),
-      state: encodeSlot(slot, this.pipeline, { whole }),
-    }))
+    this.#snapshot = new SnapshotWriter(this.#unsaved, first, (slot) => {
+      this.#savedKeys++
+      return {
+        key: scopedKey(slot.tenantId, slot.key),
+        state: encodeSlot(slot, this.pipeline, { whole }),
+      }
+    })
     for (const slot of this.#unsaved) slot.unsaved = false
     this.#forgotten = []
     this.#unsaved = []
+  }
+
+  /** Keys written to snapshots so far, also those that were written because an event was about to change them. */
+  get savedKeys(): number {
+    return this.#savedKeys
   }
 
   /** Writes up to so many more keys to the snapshot that was begun; its entries once it is whole. */
