@@ -17,7 +17,7 @@ import {
   timesOfWorkflows,
 } from './cost-parts.ts'
 import { type Findings, FULL, QUICK, rest } from './findings.ts'
-import { type ArchivingRates, ratesOfArchiving } from './rate-parts.ts'
+import { ratesOfArchiving } from './rate-parts.ts'
 import { ratesOfReplay } from './replay-parts.ts'
 import { type BenchReport, type Figure, verdictOf } from './report.ts'
 
@@ -77,16 +77,15 @@ export async function runBenchmark({ quick, cluster, say }: BenchOptions): Promi
 type Part = (name: string, work: () => Promise<void>) => Promise<void>
 
 async function measureEmbedded(findings: Findings, part: Part): Promise<void> {
-  let archiving: ArchivingRates | undefined
+  let doorRate: number | undefined
   await part('archiving', async () => {
-    archiving = await ratesOfArchiving(findings)
+    doorRate = await ratesOfArchiving(findings)
   })
-  if (archiving !== undefined) {
-    const { doorRate, drainedDir } = archiving
-    await part('replay', () => ratesOfReplay(findings, drainedDir))
-    rmSync(drainedDir, { recursive: true, force: true })
-    await part('alerts', () => alertLatencies(findings, doorRate))
+  if (doorRate !== undefined) {
+    const rate = doorRate
+    await part('alerts', () => alertLatencies(findings, rate))
   }
+  await part('replay', () => ratesOfReplay(findings))
   await part('fleets', () => costOfFleets(findings))
   await part('vehicles', () => costOfJudging(findings))
   await part('arrivals', () => ratesOfEstimates(findings))

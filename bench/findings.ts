@@ -7,6 +7,8 @@ export interface Plan {
   /** What is compared is measured so often, in turn. */
   readonly turns: number
   readonly backlogEvents: number
+  /** Archived before they are run again. */
+  readonly historyEvents: number
   readonly restSeconds: number
   readonly doorSeconds: number
   readonly alertSeconds: number
@@ -20,6 +22,7 @@ export const FULL: Plan = {
   turns: 3,
   restSeconds: 20,
   backlogEvents: 1_500_000,
+  historyEvents: 3_000_000,
   doorSeconds: 15,
   alertSeconds: 8,
   scaleEvents: 1_200_000,
@@ -31,6 +34,7 @@ export const QUICK: Plan = {
   turns: 1,
   restSeconds: 0,
   backlogEvents: 200_000,
+  historyEvents: 400_000,
   doorSeconds: 3,
   alertSeconds: 2,
   scaleEvents: 400_000,

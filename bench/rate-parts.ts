@@ -20,31 +20,22 @@ interface Turn {
   readonly door: number
 }
 
-/** What the parts after it go on with. */
-export interface ArchivingRates {
-  readonly doorRate: number
-  /** Data directory of a backlog that was drained. */
-  readonly drainedDir: string
-}
-
 /**
  * Bare COPY, the same rows as a backlog through the whole program, and the HTTP door, in turn. A figure is the median of
- * the turns; so is a ratio, of the ratios of each.
+ * the turns; so is a ratio, of the ratios of each. Returns the rate through the door.
  */
-export async function ratesOfArchiving(findings: Findings): Promise<ArchivingRates> {
+export async function ratesOfArchiving(findings: Findings): Promise<number> {
   const { plan, folder } = findings
   const backlogDir = join(folder, 'backlog')
-  const drainedDir = join(folder, 'drained')
   findings.say(`writing a backlog of ${plan.backlogEvents.toLocaleString('en')} events`)
   await writeBacklog(backlogDir, { events: plan.backlogEvents, trucks: TRUCKS })
   const turns: Turn[] = []
   for (let turn = 1; turn <= plan.turns; turn++) {
     const of = `turn ${turn} of ${plan.turns}`
-    rmSync(drainedDir, { recursive: true, force: true })
     const rates: Turn = {
       copy: await rateOfCopy(findings, backlogDir, { of }),
       alone: await rateOfCopy(findings, backlogDir, { of, connections: 1 }),
-      backlog: await rateOfBacklog(findings, { backlogDir, drainedDir, of }),
+      backlog: await rateOfBacklog(findings, backlogDir, of),
       door: await rateOfDoor(findings, of),
     }
     findings.say(inWords(of, rates))
@@ -52,7 +43,7 @@ export async function ratesOfArchiving(findings: Findings): Promise<ArchivingRat
   }
   rmSync(backlogDir, { recursive: true, force: true })
   addRates(findings, turns)
-  return { doorRate: median(turns.map(({ door }) => door)), drainedDir }
+  return median(turns.map(({ door }) => door))
 }
 
 /** So that who looks on sees how far turns differ. */
@@ -99,18 +90,17 @@ async function rateOfCopy(
   return rows / seconds
 }
 
-async function rateOfBacklog(
-  findings: Findings,
-  where: { readonly backlogDir: string; readonly drainedDir: string; readonly of: string },
-): Promise<number> {
+async function rateOfBacklog(findings: Findings, backlogDir: string, of: string): Promise<number> {
   const { backlogEvents } = findings.plan
-  cpSync(where.backlogDir, where.drainedDir, { recursive: true })
+  const dataDir = join(findings.folder, 'drained')
+  cpSync(backlogDir, dataDir, { recursive: true })
   await rest(findings)
-  findings.say(`draining it, ${where.of}`)
-  const program = await startProgram({ dataDir: where.drainedDir })
+  findings.say(`draining it, ${of}`)
+  const program = await startProgram({ dataDir })
   const endMs = await program.untilArchived(backlogEvents)
   await program.stop()
-  await verifyArchive(findings, where.drainedDir, 'the backlog')
+  await verifyArchive(findings, dataDir, 'the backlog')
+  rmSync(dataDir, { recursive: true, force: true })
   return (backlogEvents * 1_000) / (endMs - program.tasksStartedMs())
 }
 

@@ -1,9 +1,10 @@
 // The part that runs history again.
 
-import { writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { AT_LEAST, type Findings, rest } from './findings.ts'
-import { runCommand } from './program.ts'
+import { AT_LEAST, type Findings, rest, TRUCKS } from './findings.ts'
+import { writeBacklog } from './fleet.ts'
+import { runCommand, startProgram } from './program.ts'
 
 /** A tenth of the readings is warm enough, few of those of a truck that is fast: both plans have some. */
 const TRIED_RULE = {
@@ -15,8 +16,12 @@ const TRIED_RULE = {
   fields: ['temperatureC'],
   summary: '{temperatureC} °C on a fast road',
 }
-/** Over what was archived, with the rules in force and with one that is tried. */
-export async function ratesOfReplay(findings: Findings, dataDir: string): Promise<void> {
+
+/** Over a history, with the rules in force and with one that is tried. */
+export async function ratesOfReplay(findings: Findings): Promise<void> {
+  const dataDir = join(findings.folder, 'history')
+  await archiveHistory(findings, dataDir)
+  await rest(findings)
   findings.say('replaying it')
   const { document } = await runCommand(['replay', '--topic', 'truck-readings'], dataDir)
   const events = numberIn(document, 'events')
@@ -31,6 +36,17 @@ export async function ratesOfReplay(findings: Findings, dataDir: string): Promis
   const same = numberIn(document, 'same')
   if (same !== alerts) findings.problem(`replay gave ${alerts} alerts, ${same} as recorded.`)
   await replayOfOneRule(findings, dataDir)
+  rmSync(dataDir, { recursive: true, force: true })
+}
+
+/** Longer than a backlog: a replay is a process of its own, and a second of it goes into compiling. */
+async function archiveHistory({ plan, say }: Findings, dataDir: string): Promise<void> {
+  const events = plan.historyEvents
+  say(`archiving a history of ${events.toLocaleString('en')} events`)
+  await writeBacklog(dataDir, { events, trucks: TRUCKS })
+  const program = await startProgram({ dataDir })
+  await program.untilArchived(events)
+  await program.stop()
 }
 
 /** As somebody who writes a rule sees what it would have said. */
