@@ -27,7 +27,7 @@ interface DeskAnswer {
   readonly error: string | null
 }
 
-export type ToWorkThread = { readonly type: 'nudge' } | { readonly type: 'stop' } | DeskAnswer
+export type ToWorkThread = { readonly type: 'stop' } | DeskAnswer
 
 /** In the thread: each call resolves once the main thread has done it; rejections may pass. */
 export function remoteDesk(main: MessagePort): WorkDesk {

@@ -55,8 +55,6 @@ export interface DurableWorkOptions extends WorkThreadData {
 }
 
 export interface DurableWork {
-  /** There may be something in the outbox. */
-  nudge(): void
   stop(): Promise<void>
 }
 
@@ -122,7 +120,6 @@ export async function openDurableWork(options: DurableWorkOptions): Promise<Dura
   const stop = new AbortController()
   const reloading = reload(channels, clock, stop.signal)
   return {
-    nudge: () => work.nudge(),
     async stop() {
       stop.abort()
       await reloading

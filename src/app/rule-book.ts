@@ -72,6 +72,7 @@ export class RuleBook {
   readonly #goodFiles = new Map<string, RuleFile>()
   readonly #failures = new Map<string, { count: number; last: RuleFailure['example'] }>()
   readonly #versions = new Map<string, { readonly tag: string; readonly version: number }>()
+  readonly #texts = new Map<string, { readonly version: number; readonly text: string }>()
   #refreshing: Promise<void> = Promise.resolve()
 
   constructor(options: RuleBookOptions) {
@@ -181,7 +182,7 @@ export class RuleBook {
     const rules: RuleInForce[] = []
     for (const { document, source, author, text } of effective.values()) {
       const version = await this.#versionOf({ document, source, author })
-      const shown = text ?? stringify(document)
+      const shown = text ?? this.#textOf(document, version)
       rules.push({ document, version, source, text: shown, failures: 0, lastFailure: null })
     }
     rules.sort((a, b) => (a.document.name < b.document.name ? -1 : 1))
@@ -214,6 +215,16 @@ export class RuleBook {
     return version
   }
 
+  /** YAML of a document that nobody wrote as such; it is looked at every two seconds, and seldom changes. */
+  #textOf(document: RuleDocument, version: number): string {
+    const { name } = document
+    const known = this.#texts.get(name)
+    if (known?.version === version) return known.text
+    const text = stringify(document)
+    this.#texts.set(name, { version, text })
+    return text
+  }
+
   /** Takes over what the process that makes the tables has made of it. */
   async #follow(): Promise<void> {
     const { store, topics, references } = this.#options
@@ -225,7 +236,7 @@ export class RuleBook {
     this.#rules = entries
       .map(({ document, version, source }) => {
         const written = source === WRITTEN ? texts.get(document.name) : undefined
-        const text = written ?? stringify(document)
+        const text = written ?? this.#textOf(document, version)
         return { document, version, source, text, failures: 0, lastFailure: null }
       })
       .sort((a, b) => (a.document.name < b.document.name ? -1 : 1))

@@ -40,7 +40,6 @@ export function startWorkThread({
     }
   })()
   return {
-    nudge: () => say({ type: 'nudge' }),
     async stop() {
       stop.abort()
       say({ type: 'stop' })

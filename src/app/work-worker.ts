@@ -24,7 +24,6 @@ async function runWork(main: MessagePort, data: WorkThreadData): Promise<void> {
     logger,
   })
   main.on('message', (message: ToWorkThread) => {
-    if (message.type === 'nudge') work.nudge()
     if (message.type !== 'stop') return
     work
       .stop()

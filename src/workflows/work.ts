@@ -36,19 +36,15 @@ export interface WorkOptions {
 }
 
 export interface Work {
-  /** There may be something in the outbox: look at once. */
-  nudge(): void
   /** Resolves once nothing is being handed over; workflows under way are left to the engine. */
   stop(): Promise<void>
 }
 
 export function startWork(options: WorkOptions): Work {
   const stop = new AbortController()
-  const wake = { controller: new AbortController() }
   // Nothing is taken before this process is known to live: `take` gives none.
-  const ended = Promise.all([handOver(options, stop.signal, wake), keepAlive(options, stop.signal)])
+  const ended = Promise.all([handOver(options, stop.signal), keepAlive(options, stop.signal)])
   return {
-    nudge: () => wake.controller.abort(),
     async stop() {
       stop.abort()
       await ended
@@ -59,11 +55,7 @@ export function startWork(options: WorkOptions): Work {
   }
 }
 
-async function handOver(
-  options: WorkOptions,
-  stop: AbortSignal,
-  wake: { controller: AbortController },
-): Promise<void> {
+async function handOver(options: WorkOptions, stop: AbortSignal): Promise<void> {
   const { executorId, outbox, engine, clock, logger } = options
   const underWay = new Set<Promise<void>>()
   let isAway = false
@@ -78,21 +70,16 @@ async function handOver(
       }
       if (isAway) logger.info('work-back')
       isAway = false
-      if (effects.length < TAKE_AT_ONCE) await rest(LOOK_MS)
+      if (effects.length < TAKE_AT_ONCE) await clock.sleep(LOOK_MS, stop)
     } catch (error) {
       if (!isAway) logger.error('work-failed', error)
       isAway = true
-      await rest(RETRY_MS)
+      await clock.sleep(RETRY_MS, stop)
     }
   }
   const ended = new AbortController()
   await Promise.race([Promise.all(underWay), clock.sleep(STOP_MS, ended.signal)])
   ended.abort()
-
-  async function rest(spanMs: DurationMs): Promise<void> {
-    await clock.sleep(spanMs, AbortSignal.any([stop, wake.controller.signal]))
-    wake.controller = new AbortController()
-  }
 }
 
 /** Claimed effects are ours until they are done or given back: one that can't be handed over is tried until it can. */

@@ -80,7 +80,6 @@ async function stage(t: TestContext): Promise<Stage> {
       })
       running.add(work)
       return {
-        nudge: () => work.nudge(),
         async stop() {
           running.delete(work)
           await work.stop()
