@@ -7,9 +7,12 @@ import type { DurationMs } from '../kernel/time.ts'
 /** Collection, compression and the database come on top: a tenth in all. */
 export const SNAPSHOT_TIME_SHARE = 0.06
 
+/** What of a snapshot was written since the part before. */
 export interface SnapshotPart {
+  /** How long its own keys took, or its beginning, which writes none. */
   readonly tookMs: DurationMs
   readonly keys: number
+  /** Keys that were written before it, because events were about to change them. */
   readonly ahead: number
 }
 
@@ -23,7 +26,7 @@ export class SnapshotBudget {
     return nowMs >= this.#freeAtMs
   }
 
-  /** A part of one has taken so long, until now, in which it wrote `keys`; `ahead` it wrote among events. */
+  /** A part of one ends now. */
   spend(nowMs: DurationMs, { tookMs, keys, ahead }: SnapshotPart): void {
     if (keys > 0) this.#measuredMs += tookMs
     this.#measuredKeys += keys
