@@ -3,12 +3,13 @@
 
 import { BroadcastChannel } from 'node:worker_threads'
 import { Slab } from '../../kernel/slab.ts'
-import type { DurationMs } from '../../kernel/time.ts'
+import { type DurationMs, SECOND_MS } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { LogNews, PartitionEnd } from './writer-protocol.ts'
 
-/** How long a record written by another process may go unnoticed. */
+/** How long a record written by another process may go unnoticed; the second, where this one has a writer. */
 const POLL_MS: DurationMs = 20
+const RARE_POLL_MS: DurationMs = SECOND_MS
 
 interface Waiter extends Omit<PartitionEnd, 'endOffset'> {
   readonly fromOffset: number
@@ -28,6 +29,7 @@ export class Arrivals {
   readonly #channel: BroadcastChannel
   readonly #waiters = new Slab<Waiter>()
   #stopPolling: AbortController | undefined
+  #hasWriter = false
 
   constructor(options: ArrivalsOptions) {
     this.#options = options
@@ -35,6 +37,7 @@ export class Arrivals {
     this.#channel.onmessage = ({ data }: { readonly data: LogNews }) => this.#onNews(data)
     // Only whoever waits keeps the process alive.
     this.#channel.unref()
+    this.#askWhoWrites()
   }
 
   /** Resolves once the partition reaches beyond `fromOffset`, on abort, or when the log is closed. */
@@ -60,12 +63,33 @@ export class Arrivals {
     for (const waiter of this.#waiters) waiter.resolve()
   }
 
+  #askWhoWrites(): void {
+    const question: LogNews = { kind: 'who-writes' }
+    this.#channel.postMessage(question)
+  }
+
   #onNews(news: LogNews): void {
-    if (news.kind === 'failed') {
-      this.#options.onFailed(news.cause)
-      return
+    switch (news.kind) {
+      case 'who-writes':
+        return
+      case 'writer-open':
+        this.#hasWriter = true
+        return
+      case 'writer-closed':
+        this.#hasWriter = false
+        this.#stopPolling?.abort()
+        this.#askWhoWrites()
+        return
+      case 'failed':
+        this.#options.onFailed(news.cause)
+        return
+      case 'appended':
+        this.#wake(news.ends)
     }
-    for (const { topicId, partition, endOffset } of news.ends) {
+  }
+
+  #wake(ends: readonly PartitionEnd[]): void {
+    for (const { topicId, partition, endOffset } of ends) {
       for (const waiter of this.#waiters) {
         if (waiter.topicId !== topicId || waiter.partition !== partition) continue
         if (waiter.fromOffset < endOffset) waiter.resolve()
@@ -77,7 +101,7 @@ export class Arrivals {
     const stop = new AbortController()
     this.#stopPolling = stop
     while (!stop.signal.aborted) {
-      await this.#options.clock.sleep(POLL_MS, stop.signal)
+      await this.#options.clock.sleep(this.#hasWriter ? RARE_POLL_MS : POLL_MS, stop.signal)
       for (const waiter of this.#waiters) {
         if (this.#hasArrived(waiter)) waiter.resolve()
       }

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { Worker } from 'node:worker_threads'
+import { SECOND_MS } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import { logContract } from '../../ports/log.contract.ts'
 import type { Log, NewRecord } from '../../ports/log.ts'
@@ -169,6 +170,38 @@ test('who waits is woken by the append itself, without looking again from time t
     await sender.append('t', [event('x')])
     await arrived
   }
+})
+
+test('who waits beside a writer looks again once a second, and often once that is closed', async (t) => {
+  const directory = newDirectory()
+  const slept = new Set<number>()
+  const watched: Clock = {
+    ...clock,
+    sleep(durationMs, signal) {
+      slept.add(durationMs)
+      return clock.sleep(durationMs, signal)
+    },
+  }
+  const writer = await openForTest(t, directory)
+  const reader = await openLmdbLog({ directory, clock: watched, mode: 'read' })
+  t.after(() => reader.close())
+  const maxWaitMs = 60
+  const wait = async (): Promise<void> => {
+    slept.clear()
+    await reader.waitForRecords('t', 0, 0, { maxWaitMs, signal: new AbortController().signal })
+  }
+  // The first look may come before the writer's answer.
+  for (let tries = 0; tries < 50; tries++) {
+    await wait()
+    if (!slept.has(20)) break
+  }
+  deepEqual([...slept].sort(), [SECOND_MS, maxWaitMs])
+  await writer.close()
+  for (let tries = 0; tries < 50; tries++) {
+    await wait()
+    if (!slept.has(SECOND_MS)) break
+  }
+  deepEqual([...slept].sort(), [20, maxWaitMs])
 })
 
 test('a thousand waits leave no timer and no listener behind', async (t) => {

@@ -20,6 +20,9 @@ import {
   type TopicEntry,
 } from './store.ts'
 
+/** Of a wait that needs no more; without a reason the runtime would make an error each time, with its stack. */
+const OVER = 'over'
+
 export interface LmdbLogOptions {
   /** A directory of its own; created where it is missing and `mode` is `write`. */
   readonly directory: string
@@ -116,7 +119,7 @@ class LmdbLog implements Log {
     if (this.#boundsOf(topicId, partition).endOffset > fromOffset) return true
     if (signal.aborted) return false
     const over = new AbortController()
-    const end = (): void => over.abort()
+    const end = (): void => over.abort(OVER)
     signal.addEventListener('abort', end, { once: true })
     try {
       return await Promise.race([
@@ -125,7 +128,7 @@ class LmdbLog implements Log {
       ])
     } finally {
       signal.removeEventListener('abort', end)
-      over.abort()
+      end()
     }
   }
 

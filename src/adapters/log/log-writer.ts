@@ -41,6 +41,10 @@ const settings: WriterSettings = workerData
 const port = parentPort
 const store = openStore(settings.directory, { create: true })
 const news = new BroadcastChannel(settings.channel)
+news.onmessage = ({ data }: { readonly data: LogNews }) => {
+  if (data.kind === 'who-writes') tell({ kind: 'writer-open' })
+}
+tell({ kind: 'writer-open' })
 const descriptor = openSync(dataFile(settings.directory), 'r+')
 let failure: WriterRefusal | undefined
 
@@ -53,7 +57,12 @@ port?.on('message', (request: WriterRequest) => {
   if (command.kind === 'close') void close()
 })
 
+function tell(message: LogNews): void {
+  news.postMessage(message)
+}
+
 async function close(): Promise<void> {
+  tell({ kind: 'writer-closed' })
   news.close()
   closeSync(descriptor)
   await store.close()
@@ -91,8 +100,7 @@ function append(parts: readonly AppendPart[]): WriterAnswer {
     return parts.map((part) => putPart(store, part))
   })
   if ('kind' in written) return written
-  const told: LogNews = { kind: 'appended', ends: written }
-  news.postMessage(told)
+  tell({ kind: 'appended', ends: written })
   return { kind: 'done' }
 }
 
@@ -214,7 +222,6 @@ function refuse(error: unknown): WriterRefusal {
     details: { directory: settings.directory },
     cause: error,
   }
-  const told: LogNews = { kind: 'failed', cause: error }
-  news.postMessage(told)
+  tell({ kind: 'failed', cause: error })
   return failure
 }

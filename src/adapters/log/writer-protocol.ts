@@ -58,8 +58,11 @@ export interface WriterReply {
   readonly memory: readonly ArrayBuffer[]
 }
 
-/** Told to every thread of the process that has the log open. */
+/** Told to every thread of the process that has the log open. A log that is opened asks who writes; each writer answers. */
 export type LogNews =
+  | { readonly kind: 'who-writes' }
+  | { readonly kind: 'writer-open' }
+  | { readonly kind: 'writer-closed' }
   | { readonly kind: 'appended'; readonly ends: readonly PartitionEnd[] }
   | { readonly kind: 'failed'; readonly cause: unknown }
 
