@@ -9,6 +9,7 @@ import { createArrivalReader } from '../adapters/postgres/arrival-reader.ts'
 import { createChannelStore } from '../adapters/postgres/channel-store.ts'
 import { createPool, databaseOf } from '../adapters/postgres/database.ts'
 import { createMessageStore } from '../adapters/postgres/message-store.ts'
+import { OutboxEar } from '../adapters/postgres/outbox-ear.ts'
 import { createOutbox } from '../adapters/postgres/outbox-store.ts'
 import { joinBegin, prepareStatements } from '../adapters/postgres/prepared-statements.ts'
 import { newSecret } from '../adapters/random/system-random.ts'
@@ -76,7 +77,8 @@ export async function openDurableWork(options: DurableWorkOptions): Promise<Dura
   prepareStatements(pool)
   prepareStatements(enginePool)
   joinBegin(enginePool)
-  const outbox = createOutbox(pool, enginePool)
+  const ear = new OutboxEar({ address: database, clock })
+  const outbox = createOutbox({ pool, notePool: enginePool, ear })
   const store = createChannelStore(databaseOf(pool))
   const channels = channelBook(settings.dataDir, store, logger)
   await channels.reload()
@@ -126,6 +128,7 @@ export async function openDurableWork(options: DurableWorkOptions): Promise<Dura
       await work.stop()
       await engine.stop()
       await transport.close()
+      await ear.close()
       await enginePool.end()
       await pool.end()
     },

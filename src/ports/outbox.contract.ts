@@ -187,6 +187,43 @@ export function describeOutbox(name: string, open: () => Promise<OutboxUnderTest
       assert.deepEqual(again, { ...effect('failed'), steps: [], hasWaited: false })
     })
 
+    it('tells who waits of what is put and of what is woken, without being looked at', async () => {
+      const { outbox, write, nowMs } = await open()
+      const { signal } = new AbortController()
+      await outbox.beat('a')
+      // The first may end at once: what was put before anybody waited.
+      await outbox.waitForEffects(10, signal)
+      const wait = async (): Promise<number> => {
+        await outbox.waitForEffects(HOUR_MS, signal)
+        return (await outbox.take('a', 10)).length
+      }
+      const [put] = await Promise.all([wait(), write([effect('put')])])
+      assert.equal(put, 1)
+      await outbox.wait('a', note('put', 0), nowMs() + HOUR_MS)
+      assert.equal(await wait(), 0, 'when it is due has changed')
+      const [woken] = await Promise.all([wait(), outbox.wake(effect('put').id)])
+      assert.equal(woken, 1)
+    })
+
+    it('lets nobody wait beyond what is due, the time that is given, or an abort', async () => {
+      const { outbox, write, nowMs } = await open()
+      const stop = new AbortController()
+      await outbox.beat('a')
+      await outbox.waitForEffects(10, stop.signal)
+      const startedMs = nowMs()
+      await write([effect('soon', startedMs + 150)])
+      for (let waits = 0; waits < 5 && (await outbox.take('a', 10)).length === 0; waits++) {
+        await outbox.waitForEffects(HOUR_MS, stop.signal)
+      }
+      assert.ok(nowMs() >= startedMs + 150)
+      assert.deepEqual(await outbox.take('a', 10), [], 'it was taken when it was due')
+      await outbox.waitForEffects(10, stop.signal)
+      await outbox.waitForEffects(10, stop.signal)
+      const waiting = outbox.waitForEffects(HOUR_MS, stop.signal)
+      stop.abort()
+      await waiting
+    })
+
     it('keeps apart what many ask of it at once', async () => {
       const { outbox, write } = await open()
       await outbox.beat('a')

@@ -1,7 +1,7 @@
 // Effects on their way from whoever decided them to the workflows that carry them out. Whoever decides writes
 // the effect in the transaction of its cause, under an id derived from that: asking twice is asking once.
 
-import type { EpochMs } from '../kernel/time.ts'
+import type { DurationMs, EpochMs } from '../kernel/time.ts'
 import type { OpeningStep, WorkflowEnd } from './workflow-engine.ts'
 
 /** A workflow to start, under the effect's id. */
@@ -46,6 +46,11 @@ export const RETRY_EFFECT = 'retry'
 export interface Outbox {
   /** Effects that are due, oldest first, claimed for this executor; none where it is not known to live. */
   take(executorId: string, limit: number): Promise<readonly TakenEffect[]>
+  /**
+   * Resolves once some may be due that were not when the last wait ended, whoever put them, after `maxWaitMs`, or on
+   * abort. What a dead process had claimed and what was given back is not told of.
+   */
+  waitForEffects(maxWaitMs: DurationMs, signal: AbortSignal): Promise<void>
   /** They were handed over. */
   done(ids: readonly string[]): Promise<void>
   /**

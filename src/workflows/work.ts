@@ -12,7 +12,10 @@ import { openWorkflow } from './opening.ts'
 /** Workflows under way in one process, but for those that only wait at the end of their opening; beyond it effects wait in the outbox. */
 export const MAX_RUNNING = 10_000
 const TAKE_AT_ONCE = 200
+/** Between two looks, so that many effects are taken together. */
 const LOOK_MS: DurationMs = 40
+/** Without news, looks are so far apart: what others gave back or left behind, nobody is told of. */
+const IDLE_LOOK_MS: DurationMs = SECOND_MS
 /** A process that was not seen for so long is taken for dead. */
 export const LEASE_MS: DurationMs = 5 * SECOND_MS
 const BEAT_MS: DurationMs = SECOND_MS
@@ -70,7 +73,9 @@ async function handOver(options: WorkOptions, stop: AbortSignal): Promise<void> 
       }
       if (isAway) logger.info('work-back')
       isAway = false
-      if (effects.length < TAKE_AT_ONCE) await clock.sleep(LOOK_MS, stop)
+      if (effects.length === TAKE_AT_ONCE) continue
+      await clock.sleep(LOOK_MS, stop)
+      if (room > 0 && effects.length === 0) await outbox.waitForEffects(IDLE_LOOK_MS, stop)
     } catch (error) {
       if (!isAway) logger.error('work-failed', error)
       isAway = true

@@ -1,20 +1,27 @@
-import { after } from 'node:test'
-import { suitePostgres } from '../../../test/postgres-server.ts'
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { suitePostgres, testPostgres } from '../../../test/postgres-server.ts'
 import { describeOutbox } from '../../ports/outbox.contract.ts'
+import { systemClock } from '../clock/system-clock.ts'
 import { createPool } from './database.ts'
+import { OutboxEar } from './outbox-ear.ts'
 import { createOutbox } from './outbox-store.ts'
 
-const pools: { end(): Promise<void> }[] = []
+const opened: { close(): Promise<void> }[] = []
 after(async () => {
-  for (const pool of pools) await pool.end()
+  for (const each of opened) await each.close()
 })
+const clock = systemClock()
+const LISTENING =
+  "FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
 
 describeOutbox('PostgreSQL', async () => {
   const { address, database } = await suitePostgres()
   const pool = createPool({ address, maxConnections: 3 })
-  pools.push(pool)
+  const ear = new OutboxEar({ address, clock })
+  opened.push(ear, { close: () => pool.end() })
   return {
-    outbox: createOutbox(pool),
+    outbox: createOutbox({ pool, ear }),
     nowMs: () => Date.now(),
     async write(effects) {
       for (const { id, kind, tenantId, payload, notBeforeMs } of effects) {
@@ -35,4 +42,42 @@ describeOutbox('PostgreSQL', async () => {
       )
     },
   }
+})
+
+test('an ear whose connection breaks looks often, hears again, and leaves no connection behind', async (t) => {
+  const { address, database } = await testPostgres(t)
+  const slept: number[] = []
+  const ear = new OutboxEar({
+    address,
+    clock: {
+      ...clock,
+      sleep(durationMs, signal) {
+        slept.push(durationMs)
+        return clock.sleep(durationMs, signal)
+      },
+    },
+  })
+  const pool = createPool({ address, maxConnections: 1 })
+  const outbox = createOutbox({ pool, ear })
+  const { signal } = new AbortController()
+  const listeners = async (): Promise<readonly unknown[]> =>
+    database.query(`SELECT pid ${LISTENING}`)
+  const waitFor = async (longestMs: number): Promise<void> => {
+    for (let waits = 0; waits < 1_000 && slept.at(-1) !== longestMs; waits++) {
+      await outbox.waitForEffects(50, signal)
+    }
+    assert.equal(slept.at(-1), longestMs)
+  }
+  await waitFor(50)
+  assert.equal((await listeners()).length, 1)
+  const broken = outbox.waitForEffects(60_000, signal)
+  await database.query(`SELECT pg_terminate_backend(pid) ${LISTENING}`)
+  await broken
+  await waitFor(40)
+  await waitFor(50)
+  assert.equal((await listeners()).length, 1)
+  await ear.close()
+  await pool.end()
+  for (let looks = 0; looks < 100 && (await listeners()).length > 0; looks++) await clock.sleep(20)
+  assert.equal((await listeners()).length, 0)
 })

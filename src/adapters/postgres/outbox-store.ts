@@ -8,9 +8,19 @@ import { type Outbox, RETRY_EFFECT, SIGNAL_EFFECT, type TakenEffect } from '../.
 import { queryOf } from './database.ts'
 import { databaseError } from './failures.ts'
 import { createOpenings, stepsOf } from './opening-notes.ts'
+import type { OutboxEar } from './outbox-ear.ts'
 
-/** `notePool`: for what may be done again, where commits need not wait for the disk. */
-export function createOutbox(pool: pg.Pool, notePool: pg.Pool = pool): Outbox {
+/** How long an effect may lie there unnoticed while nothing is heard. */
+const DEAF_LOOK_MS: DurationMs = 40
+
+export interface OutboxOptions {
+  readonly pool: pg.Pool
+  /** For what may be done again, where commits need not wait for the disk. */
+  readonly notePool?: pg.Pool
+  readonly ear: OutboxEar
+}
+
+export function createOutbox({ pool, notePool = pool, ear }: OutboxOptions): Outbox {
   const query = queryOf(pool)
   const done = together(async (ids: readonly string[]) => {
     await query(
@@ -29,6 +39,12 @@ export function createOutbox(pool: pg.Pool, notePool: pg.Pool = pool): Outbox {
         [SIGNAL_EFFECT, RETRY_EFFECT],
       ])
       return rows.map(effectOf)
+    },
+    async waitForEffects(maxWaitMs, signal) {
+      const longestMs = (await ear.listens()) ? maxWaitMs : Math.min(maxWaitMs, DEAF_LOOK_MS)
+      const { rows } = await query('Cannot look into the outbox', NEXT_DUE, [])
+      const dueMs = rows[0]?.due_ms
+      await ear.wait(typeof dueMs === 'number' ? Math.min(longestMs, dueMs) : longestMs, signal)
     },
     async done(ids) {
       await Promise.all(ids.map(done))
@@ -84,6 +100,9 @@ const TAKE = `WITH me AS (
   )
   SELECT taken.id, kind, taken.tenant_id, payload, known.steps, known.waits_until IS NOT NULL AS has_waited
   FROM taken LEFT JOIN workflow known ON known.id = taken.id`
+
+const NEXT_DUE = `SELECT greatest(0, ceil(1000 * extract(epoch FROM not_before - clock_timestamp())))::float8 AS due_ms
+  FROM outbox WHERE started_at IS NULL AND claimed_by IS NULL ORDER BY not_before, id LIMIT 1`
 
 function effectOf(row: Row): TakenEffect {
   return {
