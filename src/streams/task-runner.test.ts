@@ -19,6 +19,8 @@ import { OPEN_WINDOWS_VIEW, openWindowsOf } from './open-windows.ts'
 import { ReferenceTables } from './shared-feeds.ts'
 import { SnapshotBudget, type SnapshotPart } from './snapshot-budget.ts'
 import {
+  BACKLOG_AGE_MS,
+  BACKLOG_VIEW_INTERVAL_MS,
   BUSY_RECORDS,
   BUSY_VIEW_INTERVAL_MS,
   SNAPSHOT_INTERVAL_MS,
@@ -453,6 +455,31 @@ test('views of a busy task wait longer, and show the last state all the same', a
     }
     const puts = world.shown.length
     assert.ok(puts <= (rounds * VIEW_INTERVAL_MS) / BUSY_VIEW_INTERVAL_MS + 1, `${puts} puts`)
+    await world.clock.sleep(SECOND_MS)
+    assert.equal(world.shown.at(-1)?.version.offset, rounds * BUSY_RECORDS - 1)
+    stop()
+    await ended
+  })
+})
+
+test('views of a task that works off a backlog wait longest, and show the last state all the same', async () => {
+  const world = deployment()
+  await world.during(async () => {
+    const rounds = 100
+    for (let event = 0; event < rounds * BUSY_RECORDS; event++) world.send(0, 'p0', 10)
+    await world.clock.sleep(BACKLOG_AGE_MS)
+    const slow: Partial<Log> = {
+      async read(topic, partition, fromOffset, limit) {
+        await world.clock.sleep(VIEW_INTERVAL_MS)
+        const disk = simulatedLog(world.disk, world.clock)
+        return disk.read(topic, partition, fromOffset, { ...limit, records: BUSY_RECORDS })
+      },
+    }
+    const { ended, stop } = world.start(0, { log: slow })
+    await world.clock.sleep(rounds * VIEW_INTERVAL_MS)
+    const puts = world.shown.length
+    assert.ok(puts >= 2, 'it shows how far it got')
+    assert.ok(puts <= (rounds * VIEW_INTERVAL_MS) / BACKLOG_VIEW_INTERVAL_MS + 1, `${puts} puts`)
     await world.clock.sleep(SECOND_MS)
     assert.equal(world.shown.at(-1)?.version.offset, rounds * BUSY_RECORDS - 1)
     stop()

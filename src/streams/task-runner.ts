@@ -29,6 +29,9 @@ export const VIEW_BATCH_KEYS = 100
 /** With so many records since they were put last, the task is busy: views wait longer, so that events need not. */
 export const BUSY_RECORDS = 25
 export const BUSY_VIEW_INTERVAL_MS: DurationMs = 250
+/** A busy task whose records came so long ago works off a backlog: its views show the past, and wait longest. */
+export const BACKLOG_AGE_MS: DurationMs = 5 * SECOND_MS
+export const BACKLOG_VIEW_INTERVAL_MS: DurationMs = SECOND_MS
 /** Open windows are shown this often while something changes in them. */
 export const OPEN_WINDOWS_INTERVAL_MS: DurationMs = SECOND_MS
 /** With so many records since they were shown last, the task works off a backlog: putting them together costs it a thousand. */
@@ -339,9 +342,7 @@ export class TaskRunner {
   #putViews(): void {
     const { clock, speedLayer, observer } = this.#options
     const nowMs = clock.monotonicMs()
-    const busy = this.#recordsSinceViews >= BUSY_RECORDS
-    const intervalMs = busy ? BUSY_VIEW_INTERVAL_MS : VIEW_INTERVAL_MS
-    if (nowMs - this.#viewsPutMs < intervalMs) return
+    if (nowMs - this.#viewsPutMs < this.#viewIntervalMs()) return
     const entries = this.#task.takeViews(VIEW_BATCH_KEYS)
     if (entries.length === 0) return
     this.#viewsPutMs = nowMs
@@ -351,6 +352,12 @@ export class TaskRunner {
       this.#task.showAgain(entries)
       this.#viewsPutMs = clock.monotonicMs() + SPEED_RETRY_MS
     })
+  }
+
+  #viewIntervalMs(): DurationMs {
+    if (this.#recordsSinceViews < BUSY_RECORDS) return VIEW_INTERVAL_MS
+    const ageMs = this.#options.clock.nowMs() - this.#task.arrivalClockMs
+    return ageMs >= BACKLOG_AGE_MS ? BACKLOG_VIEW_INTERVAL_MS : BUSY_VIEW_INTERVAL_MS
   }
 
   #showOpenWindows(): void {
