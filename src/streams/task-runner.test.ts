@@ -29,6 +29,7 @@ import {
   type TaskEnd,
   TaskRunner,
   TICK_GRACE_MS,
+  VIEW_BATCH_KEYS,
   VIEW_INTERVAL_MS,
 } from './task-runner.ts'
 import { IDLE_TIMEOUT_MS } from './window-eras.ts'
@@ -482,6 +483,30 @@ test('views of a task that works off a backlog wait longest, and show the last s
     assert.ok(puts <= (rounds * VIEW_INTERVAL_MS) / BACKLOG_VIEW_INTERVAL_MS + 1, `${puts} puts`)
     await world.clock.sleep(SECOND_MS)
     assert.equal(world.shown.at(-1)?.version.offset, rounds * BUSY_RECORDS - 1)
+    stop()
+    await ended
+  })
+})
+
+test('until a backlog is archived, few of its keys are shown, and then all of them', async () => {
+  const world = deployment()
+  await world.during(async () => {
+    const keys = 3 * VIEW_BATCH_KEYS
+    for (let key = 0; key < keys; key++) world.send(0, `p${key}`, 10)
+    await world.clock.sleep(BACKLOG_AGE_MS)
+    const store = simulatedStore(world.database)
+    const archivedMs = 1.5 * SECOND_MS
+    const slow: Partial<CheckpointStore> = {
+      async commit(checkpoint) {
+        await world.clock.sleep(archivedMs)
+        return store.commit(checkpoint)
+      },
+    }
+    const { ended, stop } = world.start(0, { store: slow })
+    await world.clock.sleep(archivedMs)
+    assert.equal(world.shown.length, 2 * VIEW_BATCH_KEYS)
+    await world.clock.sleep(BUSY_VIEW_INTERVAL_MS)
+    assert.equal(world.shown.length, keys)
     stop()
     await ended
   })

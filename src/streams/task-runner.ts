@@ -29,7 +29,7 @@ export const VIEW_BATCH_KEYS = 100
 /** With so many records since they were put last, the task is busy: views wait longer, so that events need not. */
 export const BUSY_RECORDS = 25
 export const BUSY_VIEW_INTERVAL_MS: DurationMs = 250
-/** A busy task whose records came so long ago works off a backlog: its views show the past, and wait longest. */
+/** A task whose records came so long ago works off a backlog: until all of it is archived, views wait longest. */
 export const BACKLOG_AGE_MS: DurationMs = 5 * SECOND_MS
 export const BACKLOG_VIEW_INTERVAL_MS: DurationMs = SECOND_MS
 /** Open windows are shown this often while something changes in them. */
@@ -106,6 +106,8 @@ export class TaskRunner {
   #readMs: DurationMs = 0
   #viewsPutMs: DurationMs = 0
   #recordsSinceViews = 0
+  /** Records below it came long before they were processed. */
+  #backlogOffset = 0
   #windowsShownMs: DurationMs = 0
   /** Next offset at which open windows were shown. */
   #windowsShownAt = -1
@@ -235,8 +237,12 @@ export class TaskRunner {
       this.#hand(queue, output, startedMs)
     }
     this.#publishUntold()
+    const newest = batch.records.at(-1)
+    if (newest !== undefined && beforeReadMs - newest.receivedAtMs >= BACKLOG_AGE_MS) {
+      this.#backlogOffset = this.#task.nextOffset
+    }
     this.#recordsSinceViews += batch.records.length
-    this.#putViews()
+    this.#putViews(queue)
     this.#showOpenWindows()
     this.#snapshotWhenDue(queue)
     this.#goOnWithSnapshot(queue, SNAPSHOT_STEP_KEYS)
@@ -339,10 +345,10 @@ export class TaskRunner {
     if (this.#options.clock.monotonicMs() >= this.#tellAgainMs) this.#publish([])
   }
 
-  #putViews(): void {
+  #putViews(queue: CommitQueue): void {
     const { clock, speedLayer, observer } = this.#options
     const nowMs = clock.monotonicMs()
-    if (nowMs - this.#viewsPutMs < this.#viewIntervalMs()) return
+    if (nowMs - this.#viewsPutMs < this.#viewIntervalMs(queue)) return
     const entries = this.#task.takeViews(VIEW_BATCH_KEYS)
     if (entries.length === 0) return
     this.#viewsPutMs = nowMs
@@ -354,10 +360,9 @@ export class TaskRunner {
     })
   }
 
-  #viewIntervalMs(): DurationMs {
-    if (this.#recordsSinceViews < BUSY_RECORDS) return VIEW_INTERVAL_MS
-    const ageMs = this.#options.clock.nowMs() - this.#task.arrivalClockMs
-    return ageMs >= BACKLOG_AGE_MS ? BACKLOG_VIEW_INTERVAL_MS : BUSY_VIEW_INTERVAL_MS
+  #viewIntervalMs(queue: CommitQueue): DurationMs {
+    if (queue.committedOffset < this.#backlogOffset) return BACKLOG_VIEW_INTERVAL_MS
+    return this.#recordsSinceViews < BUSY_RECORDS ? VIEW_INTERVAL_MS : BUSY_VIEW_INTERVAL_MS
   }
 
   #showOpenWindows(): void {
