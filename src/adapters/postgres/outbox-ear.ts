@@ -70,6 +70,7 @@ export class OutboxEar {
       if (this.#client !== client) return
       this.#client = null
       this.#isDeaf = true
+      client.end().catch(() => undefined)
       this.#hear()
     }
     client.on('error', lose)
@@ -85,7 +86,6 @@ export class OutboxEar {
     } catch {
       // Whoever waits looks by itself; what is wrong with the database it hears from its own questions.
       lose()
-      await client.end().catch(() => undefined)
     }
   }
 

@@ -89,9 +89,9 @@ test('hostile documents and patterns are refused or judged cheaply', () => {
       assert.equal(evil.value.matches({ a: `${'a'.repeat(5_000)}!` }), false)
     },
   ]
-  for (const run of cases) run()
   for (const [index, run] of cases.entries()) {
-    const times = [1, 2, 3, 4, 5].map(() => {
+    // The first runs are those of code that is being compiled, beside tests of other files.
+    const times = Array.from({ length: 40 }, () => {
       const start = performance.now()
       run()
       return performance.now() - start
