@@ -21,15 +21,38 @@ import { ratesOfArchiving } from './rate-parts.ts'
 import { ratesOfReplay } from './replay-parts.ts'
 import { type BenchReport, type Figure, verdictOf } from './report.ts'
 
+/** In the order in which they are measured. */
+export const PARTS = [
+  'archiving',
+  'alerts',
+  'replay',
+  'fleets',
+  'vehicles',
+  'arrivals',
+  'workflows',
+  'answers',
+  'rules',
+  'shipments',
+  'kill',
+] as const
+export type PartName = (typeof PARTS)[number]
+
 export interface BenchOptions {
   readonly quick: boolean
+  /** Parts to measure, where not all are; alerts need archiving, whose rate their load is a share of. */
+  readonly only: ReadonlySet<PartName>
   /** Several processes over real servers, instead of the embedded default alone. */
   readonly cluster: boolean
   readonly say: (text: string) => void
 }
 
 /** A part that fails is a problem of the report; the others are measured all the same. */
-export async function runBenchmark({ quick, cluster, say }: BenchOptions): Promise<BenchReport> {
+export async function runBenchmark({
+  quick,
+  only,
+  cluster,
+  say,
+}: BenchOptions): Promise<BenchReport> {
   const loadBefore = loadavg()[0] ?? 0
   const startedMs = Date.now()
   const folder = mkdtempSync(join(tmpdir(), 'outrider-bench-'))
@@ -54,7 +77,11 @@ export async function runBenchmark({ quick, cluster, say }: BenchOptions): Promi
     }
   }
   try {
-    await (cluster ? measureAsCluster(findings, part) : measureEmbedded(findings, part))
+    await (cluster
+      ? measureAsCluster(findings, part)
+      : measureEmbedded(findings, async (name, work) => {
+          if (only.has(name) || (name === 'archiving' && only.has('alerts'))) await part(name, work)
+        }))
   } finally {
     await cleanUp()
   }
@@ -74,9 +101,9 @@ export async function runBenchmark({ quick, cluster, say }: BenchOptions): Promi
   }
 }
 
-type Part = (name: string, work: () => Promise<void>) => Promise<void>
+type Part<Name extends string> = (name: Name, work: () => Promise<void>) => Promise<void>
 
-async function measureEmbedded(findings: Findings, part: Part): Promise<void> {
+async function measureEmbedded(findings: Findings, part: Part<PartName>): Promise<void> {
   let doorRate: number | undefined
   await part('archiving', async () => {
     doorRate = await ratesOfArchiving(findings)
@@ -96,7 +123,7 @@ async function measureEmbedded(findings: Findings, part: Part): Promise<void> {
   await part('kill', () => timeToRecover(findings))
 }
 
-async function measureAsCluster(findings: Findings, part: Part): Promise<void> {
+async function measureAsCluster(findings: Findings, part: Part<string>): Promise<void> {
   let embeddedRate = Number.NaN
   await part('embedded', async () => {
     embeddedRate = await rateOfEmbedded(findings)

@@ -1,14 +1,25 @@
 // The benchmark as a process: a table or a document on standard output, progress on standard error.
 
 import { parseArgs } from 'node:util'
-import { runBenchmark } from './benchmark.ts'
+import { PARTS, runBenchmark } from './benchmark.ts'
 import { cleanUp } from './clean-up.ts'
 import { tableOf } from './report.ts'
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean' }, json: { type: 'boolean' }, cluster: { type: 'boolean' } },
+  options: {
+    quick: { type: 'boolean' },
+    only: { type: 'string' },
+    json: { type: 'boolean' },
+    cluster: { type: 'boolean' },
+  },
 })
 const quick = values.quick === true
+const wanted = values.only?.split(',') ?? PARTS
+const only = new Set(PARTS.filter((part) => wanted.includes(part)))
+if (only.size < new Set(wanted).size) {
+  process.stderr.write(`"${values.only}" names what is no part. There are ${PARTS.join(', ')}.\n`)
+  process.exit(2)
+}
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   process.once(signal, () => {
@@ -18,6 +29,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
 
 const report = await runBenchmark({
   quick,
+  only,
   cluster: values.cluster === true,
   say: (text) => process.stderr.write(`${text} …\n`),
 })

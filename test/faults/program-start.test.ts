@@ -306,6 +306,20 @@ for (const command of COMMANDS) {
   })
 }
 
+test('bench measures the parts that are named, and refuses what is none', async () => {
+  const { code, stdout } = await runCommand(['bench', '--quick', '--json', '--only', 'rules'])
+  assert.equal(code, 0)
+  const { figures }: { readonly figures: readonly { readonly id: string }[] } = JSON.parse(stdout)
+  assert.deepEqual(
+    figures.map(({ id }) => id),
+    ['rules.few', 'rules.many', 'rules.ratio'],
+  )
+  const unknown = await runCommand(['bench', '--only', 'rules,frobnication'])
+  assert.equal(unknown.code, 2)
+  assert.match(unknown.stderr, /names what is no part\. There are archiving, /)
+  assert.equal((await runCommand(['bench', '--cluster', '--only', 'rules'])).code, 2)
+})
+
 test('the program itself knows its version, its help, and no other words', async () => {
   const { version }: { readonly version?: unknown } = JSON.parse(
     readFileSync(join(ROOT, 'package.json'), 'utf8'),
