@@ -77,11 +77,7 @@ export async function runBenchmark({
     }
   }
   try {
-    await (cluster
-      ? measureAsCluster(findings, part)
-      : measureEmbedded(findings, async (name, work) => {
-          if (only.has(name) || (name === 'archiving' && only.has('alerts'))) await part(name, work)
-        }))
+    await (cluster ? measureAsCluster(findings, part) : measureEmbedded(findings, only, part))
   } finally {
     await cleanUp()
   }
@@ -101,29 +97,42 @@ export async function runBenchmark({
   }
 }
 
-type Part<Name extends string> = (name: Name, work: () => Promise<void>) => Promise<void>
+type Part = (name: string, work: () => Promise<void>) => Promise<void>
 
-async function measureEmbedded(findings: Findings, part: Part<PartName>): Promise<void> {
+function partsOf(findings: Findings): Readonly<Record<PartName, () => Promise<void>>> {
   let doorRate: number | undefined
-  await part('archiving', async () => {
-    doorRate = await ratesOfArchiving(findings)
-  })
-  if (doorRate !== undefined) {
-    const rate = doorRate
-    await part('alerts', () => alertLatencies(findings, rate))
+  return {
+    async archiving() {
+      doorRate = await ratesOfArchiving(findings)
+    },
+    async alerts() {
+      if (doorRate !== undefined) await alertLatencies(findings, doorRate)
+    },
+    replay: () => ratesOfReplay(findings),
+    fleets: () => costOfFleets(findings),
+    vehicles: () => costOfJudging(findings),
+    arrivals: () => ratesOfEstimates(findings),
+    workflows: () => timesOfWorkflows(findings),
+    answers: () => timesOfAnswers(findings),
+    rules: () => costOfRules(findings),
+    shipments: () => costOfShipments(findings),
+    kill: () => timeToRecover(findings),
   }
-  await part('replay', () => ratesOfReplay(findings))
-  await part('fleets', () => costOfFleets(findings))
-  await part('vehicles', () => costOfJudging(findings))
-  await part('arrivals', () => ratesOfEstimates(findings))
-  await part('workflows', () => timesOfWorkflows(findings))
-  await part('answers', () => timesOfAnswers(findings))
-  await part('rules', () => costOfRules(findings))
-  await part('shipments', () => costOfShipments(findings))
-  await part('kill', () => timeToRecover(findings))
 }
 
-async function measureAsCluster(findings: Findings, part: Part<string>): Promise<void> {
+async function measureEmbedded(
+  findings: Findings,
+  only: ReadonlySet<PartName>,
+  part: Part,
+): Promise<void> {
+  const works = partsOf(findings)
+  for (const name of PARTS) {
+    if (only.has(name) || (name === 'archiving' && only.has('alerts')))
+      await part(name, works[name])
+  }
+}
+
+async function measureAsCluster(findings: Findings, part: Part): Promise<void> {
   let embeddedRate = Number.NaN
   await part('embedded', async () => {
     embeddedRate = await rateOfEmbedded(findings)

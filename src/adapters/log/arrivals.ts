@@ -1,5 +1,5 @@
-// Wakes those who wait for records: at once where a thread of this process wrote them, by looking
-// again shortly where another process did.
+// Wakes those who wait for records: at once where a thread of this process wrote them, by looking again where another
+// process did, which is seldom where this one has a writer.
 
 import { BroadcastChannel } from 'node:worker_threads'
 import { Slab } from '../../kernel/slab.ts'

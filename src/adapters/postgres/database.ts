@@ -10,9 +10,9 @@ import { databaseError } from './failures.ts'
 export const MAX_QUERY_CONNECTIONS = 8
 /** A question that takes longer is given up, so that one reader can't hold the pool for ever. */
 export const STATEMENT_TIMEOUT_MS: DurationMs = 60 * SECOND_MS
-export const CONNECT_TIMEOUT_MS: DurationMs = 5 * SECOND_MS
+const CONNECT_TIMEOUT_MS: DurationMs = 5 * SECOND_MS
 /** Silence on a connection after which the system asks whether the other side is still there. */
-export const KEEP_ALIVE_AFTER_MS: DurationMs = 10 * SECOND_MS
+const KEEP_ALIVE_AFTER_MS: DurationMs = 10 * SECOND_MS
 
 export interface PostgresDatabase extends Database {
   close(): Promise<void>
