@@ -5,6 +5,7 @@
 import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { PlatformError } from '../kernel/errors.ts'
+import { DEFAULT_TENANT } from '../kernel/tenants.ts'
 import { HOUR_MS, MINUTE_MS } from '../kernel/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { TenantScope } from '../ports/tenant-database.ts'
@@ -56,7 +57,6 @@ declare module 'fastify' {
   }
 }
 
-export const DEFAULT_TENANT_ID = 'default'
 export const MIN_TOKEN_LENGTH = 32
 /** Tokens that are made begin so, which lets scanners of leaked secrets know them. */
 export const TOKEN_PREFIX = 'outrider_'
@@ -97,14 +97,14 @@ export interface SignedIn {
 
 const LOCAL_PRINCIPAL: Principal = {
   role: 'admin',
-  tenantId: DEFAULT_TENANT_ID,
+  tenantId: DEFAULT_TENANT,
   merchantId: null,
   name: 'local',
   signedIn: false,
 }
 const ADMIN_PRINCIPAL: Principal = {
   role: 'admin',
-  tenantId: DEFAULT_TENANT_ID,
+  tenantId: DEFAULT_TENANT,
   merchantId: null,
   name: 'admin',
   signedIn: true,

@@ -1,9 +1,10 @@
 // A new bearer credential: its secret, and what is kept of it.
 
 import { derivedId } from '../kernel/ids.ts'
+import { DEFAULT_TENANT } from '../kernel/tenants.ts'
 import type { EpochMs } from '../kernel/time.ts'
 import type { AccessToken } from '../ports/token-store.ts'
-import { DEFAULT_TENANT_ID, type Role, TOKEN_PREFIX, tokenHash } from './access.ts'
+import { type Role, TOKEN_PREFIX, tokenHash } from './access.ts'
 
 export const MAX_TOKENS_LISTED = 1_000
 
@@ -26,15 +27,7 @@ export function newToken(request: TokenRequest): {
   /** What the holder sends; it is not kept. */
   readonly secret: string
 } {
-  const {
-    role,
-    tenant,
-    platform = DEFAULT_TENANT_ID,
-    name,
-    createdBy,
-    nowMs,
-    expiresAtMs,
-  } = request
+  const { role, tenant, platform = DEFAULT_TENANT, name, createdBy, nowMs, expiresAtMs } = request
   const secret = `${TOKEN_PREFIX}${request.secret}`
   const hash = tokenHash(secret)
   const isMerchant = role === 'merchant'

@@ -2,11 +2,11 @@
 
 import { createPinoLogger } from '../adapters/logger/pino-logger.ts'
 import type { EventSink } from '../doors/import/event-sink.ts'
+import { DEFAULT_TENANT } from '../kernel/tenants.ts'
 import { type DurationMs, type EpochMs, MINUTE_MS } from '../kernel/time.ts'
 import { openPlatform, type Platform } from './platform.ts'
 import type { Settings } from './settings.ts'
 
-const TENANT = 'default'
 const DOOR = 'import'
 const POLL_MS: DurationMs = 50
 /** Tasks that make no headway for so long are given up on; what was sent is in the log all the same. */
@@ -23,7 +23,7 @@ export async function openEmbeddedSink(settings: Settings): Promise<EventSink> {
       await untilArchived(platform)
     },
     send: (topic, events) =>
-      platform.ingest.accept({ topic, events, tenantId: TENANT, door: DOOR }),
+      platform.ingest.accept({ topic, events, tenantId: DEFAULT_TENANT, door: DOOR }),
     async settle({ topic, eventIdPrefix }) {
       if (!(await untilArchived(platform))) {
         return {

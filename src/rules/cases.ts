@@ -1,13 +1,14 @@
 // Runs the cases of a rule: events in, alerts out, through the same task that runs live.
 
 import { ok } from '../kernel/result.ts'
+import { DEFAULT_TENANT } from '../kernel/tenants.ts'
 import { type EpochMs, parseDuration, parseInstant } from '../kernel/time.ts'
 import type { Alert } from '../ports/alert.ts'
 import type { ArchiveEncoder } from '../ports/archive.ts'
 import type { LogRecord } from '../ports/log.ts'
 import { NO_INPUTS } from '../streams/batch.ts'
 import type { AnyPipeline } from '../streams/pipeline.ts'
-import { DEFAULT_TENANT, Task } from '../streams/task.ts'
+import { Task } from '../streams/task.ts'
 import type { ExpectedAlert, RuleCase } from './rule-document.ts'
 
 export interface CaseOutcome {

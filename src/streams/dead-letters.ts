@@ -4,6 +4,7 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { TypeCompiler } from '@sinclair/typebox/compiler'
 import { derivedId, type Position } from '../kernel/ids.ts'
+import { DEFAULT_TENANT } from '../kernel/tenants.ts'
 import { type EpochMs, parseInstant, toIso } from '../kernel/time.ts'
 import type { ArchiveTable } from '../ports/archive.ts'
 import type { DeadLetter } from '../ports/checkpoint-store.ts'
@@ -57,7 +58,7 @@ export function parseDeadLetter(value: Uint8Array, position: Position): DeadLett
       id,
       topic: position.topic,
       receivedAtMs: 0,
-      tenantId: 'default',
+      tenantId: DEFAULT_TENANT,
       door: 'log',
       code: 'bad-json',
       message: 'The record in the dead-letter topic is not a dead letter.',

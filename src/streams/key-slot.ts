@@ -94,6 +94,14 @@ export function firstFrame<E extends StreamEvent, S>(
   return { state: pipeline.newState(key), timers: NO_TIMERS }
 }
 
+/** Wall time at which the key is to be looked at again; infinite where it is not. */
+export function deadlineMs<E extends StreamEvent, S>(
+  { head }: Pick<KeySlot<E, S>, 'head'>,
+  { deadline }: { readonly deadline?: { atMs(state: Readonly<S>): EpochMs | null } },
+): EpochMs {
+  return deadline?.atMs(head.state) ?? Number.POSITIVE_INFINITY
+}
+
 /**
  * Moves the base to the mid, and the mid to the head, where enough time or events have passed since the
  * mid: so the base trails by one to two allowances, or by half a tail where events come thick and fast.

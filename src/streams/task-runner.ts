@@ -12,8 +12,9 @@ import { type CommitObserver, CommitQueue } from './commit-queue.ts'
 import { type AnyPipeline, RULE_TABLE_PREFIX } from './pipeline.ts'
 import { FETCH_BYTES, FETCH_RECORDS, restoreTask } from './restore.ts'
 import { MAX_BROADCAST_RECORDS, type ReferenceTables, readBroadcast } from './shared-feeds.ts'
+import { OUTAGE_SILENCES } from './silence-watch.ts'
 import type { SnapshotBudget } from './snapshot-budget.ts'
-import { type AnyTask, OUTAGE_SILENCES, Task } from './task.ts'
+import { type AnyTask, Task } from './task.ts'
 
 /** How long a task waits for records before it looks at the time. */
 export const TICK_INTERVAL_MS: DurationMs = SECOND_MS

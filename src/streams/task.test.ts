@@ -9,7 +9,8 @@ import {
 import { HOUR_MS, MINUTE_MS, SECOND_MS } from '../kernel/time.ts'
 import type { Alert } from '../ports/alert.ts'
 import { DISORDER_ALLOWANCE_MS, MAX_TAIL_EVENTS } from './key-slot.ts'
-import { FUTURE_TOLERANCE_MS, scopedKey } from './task.ts'
+import { scopedKey } from './scoped-key.ts'
+import { FUTURE_TOLERANCE_MS } from './task.ts'
 import { PARTITION_KEY } from './task-snapshot.ts'
 
 const T0 = Date.UTC(2026, 4, 4, 10)

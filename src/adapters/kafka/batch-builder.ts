@@ -1,6 +1,7 @@
 // Builds a record batch of ours: key, value, and as headers what Kafka has no field for.
 
 import { compressionsAlgorithms, crc32c } from '@platformatic/kafka'
+import { DEFAULT_TENANT } from '../../kernel/tenants.ts'
 import type { NewRecord } from '../../ports/log.ts'
 import type { CompressionName } from './kafka-address.ts'
 import {
@@ -8,7 +9,6 @@ import {
   BATCH_HEADER_BYTES,
   BATCH_PREFIX_BYTES,
   CRC_AT,
-  DEFAULT_TENANT,
   RECEIVED_AT_HEADER,
   TENANT_HEADER,
 } from './record-batch.ts'

@@ -8,13 +8,12 @@
 
 import { compressionsAlgorithmsByBitmask, crc32c } from '@platformatic/kafka'
 import { PlatformError } from '../../kernel/errors.ts'
+import { DEFAULT_TENANT } from '../../kernel/tenants.ts'
 import type { EpochMs } from '../../kernel/time.ts'
 import type { LogRecord } from '../../ports/log.ts'
 
 export const RECEIVED_AT_HEADER = 'outrider-received-at'
 export const TENANT_HEADER = 'outrider-tenant'
-/** Of records that others wrote, which name none. */
-export const DEFAULT_TENANT = 'default'
 
 export const BATCH_HEADER_BYTES = 61
 export const CRC_AT = 17

@@ -7,6 +7,7 @@ import {
   type CalibrationClass,
   type HorizonScore,
 } from '../../domains/arrivals/accuracy.ts'
+import { DEFAULT_TENANT } from '../../kernel/tenants.ts'
 import { parseInstant } from '../../kernel/time.ts'
 import {
   carryOut,
@@ -36,7 +37,7 @@ export function registerArrivals(program: Command): void {
     )
     .option('--from <instant>', 'estimates made from then on, as ISO 8601 with offset')
     .option('--to <instant>', 'estimates made before')
-    .option('--tenant <tenant>', 'whose', 'default')
+    .option('--tenant <tenant>', 'whose', DEFAULT_TENANT)
     .option('--data-dir <folder>', 'where log and database are kept (default: .outrider)')
     .option('--json', 'one JSON document on standard output')
     .action((flags: AccuracyFlags, command: Command) => carryOut(command, () => accuracy(flags)))

@@ -3,6 +3,7 @@
 import type { Command } from 'commander'
 import { createPinoLogger } from '../../adapters/logger/pino-logger.ts'
 import { ORDERS } from '../../domains/arrivals/simulate.ts'
+import { DEFAULT_TENANT } from '../../kernel/tenants.ts'
 import { type DurationMs, SECOND_MS } from '../../kernel/time.ts'
 import type { Logger } from '../../ports/logger.ts'
 import { carryOut, commandSettings, DONE, UsageError } from '../command-line.ts'
@@ -117,7 +118,7 @@ async function simulate(
         const events = batch.trimEnd().split('\n')
         const outcome = await ingest.accept({
           topic,
-          tenantId: 'default',
+          tenantId: DEFAULT_TENANT,
           door: 'simulator',
           events: events.map((event) => Buffer.from(event)),
         })

@@ -3,11 +3,11 @@
 import type { ArrivalDesk } from '../../domains/arrivals/desk.ts'
 import { modeOf } from '../../domains/arrivals/plans.ts'
 import { PlatformError } from '../../kernel/errors.ts'
+import { DEFAULT_TENANT } from '../../kernel/tenants.ts'
 import { type DurationMs, parseInstant, SECOND_MS } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Delivered, Send } from './run-simulation.ts'
 
-const DEFAULT_TENANT = 'default'
 const FIRST_WAIT_MS: DurationMs = SECOND_MS
 const LONGEST_WAIT_MS: DurationMs = 10 * SECOND_MS
 

@@ -3,6 +3,7 @@
 
 import { ANSWER_ACTIONS, type AnswerAction } from '../../kernel/answer-link.ts'
 import { isRetryable } from '../../kernel/errors.ts'
+import { DEFAULT_TENANT } from '../../kernel/tenants.ts'
 import { type DurationMs, type EpochMs, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
 import type { Database } from '../../ports/database.ts'
@@ -103,10 +104,10 @@ async function look(options: PeopleOptions, settled: Set<string>): Promise<void>
   // Addresses below example.com belong to nobody: what real people are sent is not ours to open.
   const mails = await database.query(
     `SELECT content::text AS text, created_at FROM message
-     WHERE tenant_id = 'default' AND category = 'late-arrival' AND kind = 'email'
+     WHERE tenant_id = $2 AND category = 'late-arrival' AND kind = 'email'
        AND address LIKE '%@example.com' AND status IN ('kept', 'sent') AND created_at >= $1
      ORDER BY created_at DESC LIMIT ${MAILS_A_LOOK}`,
-    [new Date(nowMs - MAIL_AGE_MS)],
+    [new Date(nowMs - MAIL_AGE_MS), DEFAULT_TENANT],
   )
   let answered = 0
   for (const { text, created_at: createdAt } of mails) {

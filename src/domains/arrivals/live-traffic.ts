@@ -1,9 +1,10 @@
 // Traffic as every task of journeys holds it: the newest observation of each stretch, and what it says of the
 // time that the stretch takes.
 
+import { DEFAULT_TENANT } from '../../kernel/tenants.ts'
 import { type DurationMs, type EpochMs, HOUR_MS, MINUTE_MS } from '../../kernel/time.ts'
 import type { BroadcastRecord } from '../../streams/pipeline.ts'
-import { DEFAULT_TENANT, scopedKey } from '../../streams/task.ts'
+import { scopedKey } from '../../streams/scoped-key.ts'
 import { traffic } from './traffic.ts'
 
 /** Stretches of road with traffic; beyond it those that were heard of longest ago are forgotten. */

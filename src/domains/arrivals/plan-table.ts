@@ -2,7 +2,7 @@
 
 import { DAY_MS, type DurationMs, type EpochMs } from '../../kernel/time.ts'
 import type { BroadcastRecord } from '../../streams/pipeline.ts'
-import { scopedKey } from '../../streams/task.ts'
+import { scopedKey } from '../../streams/scoped-key.ts'
 import { type JourneyPlan, journeyPlans } from './plans.ts'
 
 /** A plan is forgotten so long after its start. */
