@@ -158,6 +158,7 @@ test('a promise that passes by the clock is late, though nobody says anything', 
     after.alerts.map(({ rule, severity, startsAtMs }) => [rule, severity, startsAtMs]),
     [['shipment-late', 'major', START_MS + HOUR_S * 1_000]],
   )
+  equal(after.alerts[0]?.summary, 'Late: the promised time has passed')
 })
 
 test('a delay on the way moves the expected delivery past the promise', () => {
@@ -177,6 +178,7 @@ test('a delay on the way moves the expected delivery past the promise', () => {
   equal(row.expected_by, 'delay')
   equal(row.expected_at, START_MS + 10 * HOUR_S * 1_000)
   equal(alerts.at(-1)?.severity, 'warning')
+  equal(alerts.at(-1)?.summary, 'At risk: expected 60 min after its promise')
 })
 
 test('a delivery after the promise is late and no longer an alert', () => {

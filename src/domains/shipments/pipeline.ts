@@ -12,7 +12,7 @@ import type { KeyContext, Pipeline } from '../../streams/pipeline.ts'
 import { type ShipmentEvent, shipmentEvents } from './events.ts'
 import { factOf } from './facts.ts'
 import { journey, positionAfter } from './journey.ts'
-import { judgePromise } from './promise.ts'
+import { judgePromise, type PromiseState } from './promise.ts'
 import { shipmentRules } from './rules.ts'
 import { newShipment, type Shipment, tell } from './shipment.ts'
 import { type ShipmentRow, shipmentTable } from './shipment-table.ts'
@@ -128,6 +128,7 @@ function derivedOf({ shipment, position, judgement }: ShipmentRow, context: KeyC
   const promisedAtMs = factOf(shipment.statements, 'promisedAtMs')
   const undelivered = position.deliveredAtMs === null
   const { reason } = shipment
+  const lateByMin = judgement.lateByMs === null ? null : Math.round(judgement.lateByMs / MINUTE_MS)
   const exceptional = position.state === 'exception' || position.state === 'contradicted'
   return {
     status,
@@ -135,7 +136,8 @@ function derivedOf({ shipment, position, judgement }: ShipmentRow, context: KeyC
     promise: judgement.promise,
     late: undelivered && judgement.promise === 'late',
     atRisk: judgement.promise === 'at-risk',
-    lateByMin: judgement.lateByMs === null ? null : Math.round(judgement.lateByMs / MINUTE_MS),
+    lateByMin,
+    lateness: lateByMin === null ? null : latenessText(judgement.promise, lateByMin),
     promisedAt: promisedAtMs === null ? null : toIso(promisedAtMs),
     expectedAt: judgement.expected === null ? null : toIso(judgement.expected.deliveryMs),
     expectedBy: judgement.expected?.basis ?? null,
@@ -148,4 +150,11 @@ function derivedOf({ shipment, position, judgement }: ShipmentRow, context: KeyC
         ? null
         : (context.eventTimeMs - position.sinceMs) / (60 * MINUTE_MS),
   }
+}
+
+function latenessText(promise: PromiseState, lateByMin: number): string {
+  if (promise !== 'late') return `At risk: expected ${lateByMin} min after its promise`
+  return lateByMin === 0
+    ? 'Late: the promised time has passed'
+    : `Late: ${lateByMin} min after its promise`
 }

@@ -27,7 +27,7 @@ const documents: readonly RuleDocument[] = [
       'lateByMin',
       'carrier',
     ],
-    summary: 'Shipment {promise}: promised {promisedAt}, {lateByMin} min behind',
+    summary: '{lateness}',
     cases: [
       {
         name: 'the estimate passes the promise, and falls back',
@@ -49,7 +49,12 @@ const documents: readonly RuleDocument[] = [
             milestoneAt: '2026-01-31T17:00:00Z',
           },
         ],
-        alerts: [{ status: 'resolved', severity: 'warning', startsAt: '60s', endsAt: '600s' }],
+        alerts: [
+          {
+            ...{ status: 'resolved', severity: 'warning', startsAt: '60s', endsAt: '600s' },
+            summary: 'At risk: expected 60 min after its promise',
+          },
+        ],
       },
       {
         name: 'a delivery in time is none',
@@ -109,6 +114,7 @@ export const shipmentRules: RuleTopic = {
       late: 'flag',
       atRisk: 'flag',
       lateByMin: 'number',
+      lateness: 'text',
       promisedAt: 'text',
       expectedAt: 'text',
       expectedBy: 'text',

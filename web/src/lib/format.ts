@@ -51,6 +51,12 @@ export function formatter(units: Units) {
       value < KG_PER_TONNE ? `${fixed(value, 0)} kg` : `${fixed(value / KG_PER_TONNE, 1)} t`,
     )
 
+  /** Undefined where it is no instant. */
+  const dayAndSeconds = (instant: Instant) => {
+    const ms = toMs(instant)
+    return ms === undefined ? undefined : `${dayFormat.format(ms)} ${clockSecondsFormat.format(ms)}`
+  }
+
   const wallFormat = at({ dateStyle: 'short', timeStyle: 'medium' })
   /** What the zone's clocks are ahead of UTC at an instant. */
   const zoneOffsetMs = (ms: number) => {
@@ -81,7 +87,7 @@ export function formatter(units: Units) {
     /** `850 kg`, `9.4 t`. */
     mass,
     litres: (value: Quantity) => withQuantity(value, (v) => `${fixed(v, 0)} L`),
-    count: (value: Quantity) => withQuantity(value, (v) => grouped.format(v)),
+    count: (value: Quantity) => withQuantity(value, (v) => grouped.format(v).replace('-', '−')),
     rate: (value: Quantity) => withQuantity(value, (v) => `${v < 10 ? trim(v) : fixed(v, 0)}/s`),
     clock: clockOf,
     clockSeconds: (instant: Instant) => withInstant(instant, (ms) => clockSecondsFormat.format(ms)),
@@ -121,6 +127,7 @@ export function formatter(units: Units) {
     field(name: string, value: unknown): string {
       if (value === null || value === undefined) return UNKNOWN
       if (typeof value === 'boolean') return value ? 'yes' : 'no'
+      if (typeof value === 'string' && name.endsWith('At')) return dayAndSeconds(value) ?? value
       if (typeof value !== 'number') return String(value)
       if (name.endsWith('Kmh')) return speed(value)
       if (name.endsWith('Km')) return distance(value, 1)
@@ -129,9 +136,9 @@ export function formatter(units: Units) {
       if (name.endsWith('Litres')) return `${trim(value)} L`
       if (name.endsWith('Deg')) return `${trim(value)}°`
       if (name.endsWith('Ms'))
-        return value > FIRST_INSTANT_MS
-          ? `${dayFormat.format(value)} ${clockSecondsFormat.format(value)}`
-          : duration(value)
+        return (value > FIRST_INSTANT_MS ? dayAndSeconds(value) : undefined) ?? duration(value)
+      // Not as a duration: what comes in time is late by less than nothing.
+      if (/[a-z]Min(utes)?$/.test(name)) return `${trim(value)} min`
       if (/[a-z]C$/.test(name)) return temperature(value)
       if (/[a-z]S$/.test(name)) return duration(value * SECOND_MS)
       return trim(value)
@@ -157,10 +164,12 @@ export function toMs(instant: Instant): number | undefined {
   return Number.isNaN(ms) ? undefined : ms
 }
 
-/** With a true minus sign, and never `−0`. */
-function fixed(value: number, digits: number): string {
-  const text = value.toFixed(digits)
-  return Number(text) === 0 ? text.replace('-', '') : text.replace('-', '−')
+/** With a true minus sign, never `−0`, and thousands set apart. */
+export function fixed(value: number, digits: number): string {
+  const [whole = '', decimals] = Math.abs(value).toFixed(digits).split('.')
+  const thousands = whole.replace(/\B(?=(?:\d{3})+$)/g, ',')
+  const text = decimals === undefined ? thousands : `${thousands}.${decimals}`
+  return value < 0 && /[1-9]/.test(text) ? `−${text}` : text
 }
 
 /** At most two decimals, none that say nothing. */
