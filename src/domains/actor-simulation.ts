@@ -22,6 +22,8 @@ export interface Actor {
    * the event where it is given.
    */
   report(atMs: EpochMs, eventId: string | null): ActorLine | null
+  /** Ends what it has under way; null where that is nothing. Absent: it never has. */
+  finish?(atMs: EpochMs, eventId: string | null): ActorLine | null
 }
 
 export interface ActorLine {
@@ -29,6 +31,9 @@ export interface ActorLine {
   readonly key: string
   readonly line: string
 }
+
+/** A larger world leaves open what it has under way: ending it would hold up whoever stops it. */
+export const MAX_FINISHED_ACTORS = 5_000
 
 export class ActorSimulation implements Simulation {
   readonly #actors: readonly Actor[]
@@ -81,6 +86,15 @@ export class ActorSimulation implements Simulation {
     return batchOf(atMs, lines)
   }
 
+  finish(atMs: EpochMs): SimulatedBatch {
+    const finished = this.#actors.length > MAX_FINISHED_ACTORS ? [] : this.#actors
+    const lines = finished.map((actor) => actor.finish?.(Math.floor(atMs), this.#nextId()) ?? null)
+    return batchOf(
+      atMs,
+      lines.filter((line) => line !== null),
+    )
+  }
+
   #nextReportMs(): EpochMs {
     return this.#startMs + (this.#round + this.#next / this.#actors.length) * this.#intervalMs
   }
@@ -93,9 +107,12 @@ export class ActorSimulation implements Simulation {
       this.#next = 0
       this.#round += 1
     }
-    const eventId = this.#idStart === null ? null : this.#idStart + (this.#sequence++).toString(36)
-    const said = actor?.report(Math.floor(dueMs), eventId) ?? null
+    const said = actor?.report(Math.floor(dueMs), this.#nextId()) ?? null
     return said === null || this.#faults.size === 0 ? said : this.#disturb(said, dueMs)
+  }
+
+  #nextId(): string | null {
+    return this.#idStart === null ? null : this.#idStart + (this.#sequence++).toString(36)
   }
 
   /** Held back, repeated, or with a broken twin, as asked for. */

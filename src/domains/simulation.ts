@@ -40,6 +40,11 @@ export interface Simulation {
   readonly nextDueMs: EpochMs
   /** Everything that leaves up to and including `untilMs`, but no more than `maxEvents`. */
   take(limit: { readonly untilMs: EpochMs; readonly maxEvents: number }): SimulatedBatch
+  /**
+   * The end of all that is under way, so that nobody waits for a world that is no more; absent where nothing
+   * outlasts an event. Nothing is taken afterwards.
+   */
+  finish?(atMs: EpochMs): SimulatedBatch
 }
 
 /** One kind of synthetic sender that a domain has. */

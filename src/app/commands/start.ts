@@ -113,6 +113,7 @@ async function simulate(
       fleets: allDomains.flatMap(({ fleets }) => fleets),
       seed,
       signal,
+      finishes: true,
       ...(vehicles === undefined ? {} : { vehicles }),
       send: withOrders(ORDERS, orders, async (topic, batch) => {
         const events = batch.trimEnd().split('\n')

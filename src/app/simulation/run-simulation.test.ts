@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setImmediate } from 'node:timers/promises'
 import { truckFleet } from '../../domains/cold-chain/simulate.ts'
+import { tripFleet } from '../../domains/trips/simulate.ts'
 import { vehicleFleet } from '../../domains/vehicles/simulate.ts'
 import { HOUR_MS, MINUTE_MS } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -152,6 +153,34 @@ test('what was handed over when the signal came, and failed, is counted as unsen
     },
   })
   assert.deepEqual([totals.sent, totals.unsent], [0, MAX_BATCH_EVENTS])
+})
+
+test('on the signal everything under way is ended, where that is asked for', async () => {
+  const lastLines = async (run: Partial<SimulationRun>): Promise<readonly string[]> => {
+    const stop = new AbortController()
+    let last: readonly string[] = []
+    await runSimulation({
+      clock: sleepersClock(),
+      fleets: [tripFleet],
+      seed: 1,
+      startMs: START_MS,
+      pace: 'unpaced',
+      signal: stop.signal,
+      async send(_topic, ndjsonBatch, count) {
+        last = ndjsonBatch.trimEnd().split('\n')
+        if (count === MAX_BATCH_EVENTS) stop.abort()
+        return { accepted: count, rejected: 0 }
+      },
+      ...run,
+    })
+    return last
+  }
+  const statuses = (lines: readonly string[]): readonly string[] =>
+    lines.map((line): { status: string } => JSON.parse(line)).map(({ status }) => status)
+  const ended = statuses(await lastLines({ finishes: true }))
+  assert.ok(ended.length > 50)
+  assert.ok(!ended.includes('in-progress'))
+  assert.ok(statuses(await lastLines({})).includes('in-progress'))
 })
 
 test('several fleets share rate and count, each to its own topic, in turns of simulated time', async () => {

@@ -63,6 +63,8 @@ export interface SimulationRun {
   readonly variability?: number
   readonly tables?: ReadonlyMap<string, unknown>
   readonly signal?: AbortSignal
+  /** When the signal came, everything is ended that the fleets have under way. */
+  readonly finishes?: true
   readonly onProgress?: (totals: SimulationTotals) => void
 }
 
@@ -115,7 +117,18 @@ export async function runSimulation(run: SimulationRun): Promise<SimulationTotal
     }
   }
   await pending
+  if (run.finishes === true && signal?.aborted === true) await finish()
   return totals
+
+  async function finish(): Promise<void> {
+    const atMs = Math.min(target(), ...running.map(({ simulation }) => simulation.nextDueMs))
+    for (const { topic, simulation } of running) {
+      const batch = simulation.finish?.(atMs)
+      if (batch === undefined || batch.count === 0) continue
+      const text = Buffer.from(batch.ndjson).toString('utf8')
+      await handOver(topic, text, batch.count, atMs)
+    }
+  }
 
   async function handOver(
     topic: string,

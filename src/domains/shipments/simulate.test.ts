@@ -105,6 +105,40 @@ test('a day of shipments has every status, late ones, failed attempts and return
   ok(count('region', 'coast') > 20)
 })
 
+test('a world that ends leaves no shipment on its way and no alert', () => {
+  const options = { vehicles: 200, random: seededRandom(7), startMs: START_MS }
+  const simulation = shipmentFleet.create({ ...options, intervalMs: 10 * MINUTE_MS })
+  const endMs = START_MS + 5 * HOUR_MS
+  const batch = simulation.take({ untilMs: endMs, maxEvents: 100_000 })
+  const before = Buffer.from(batch.ndjson).toString().trimEnd().split('\n')
+  const ending = simulation.finish?.(endMs)
+  ok(ending !== undefined && ending.count > 100)
+  const lines = [...before, ...Buffer.from(ending.ndjson).toString().trimEnd().split('\n')]
+  const task = new Task({
+    pipeline: shipmentsPipeline,
+    topic: shipmentEvents.name,
+    partition: 0,
+    encoder: memoryEncoder(shipmentEvents.archive),
+  })
+  const records = eventsOf(lines).map(({ recordedAtMs }, offset) => ({
+    offset,
+    key: '',
+    value: Buffer.from(lines[offset] ?? ''),
+    receivedAtMs: recordedAtMs,
+    tenantId: 'default',
+  }))
+  const { rows, alerts } = task.process(records, records.length, NO_INPUTS)
+  const place = shipmentTable.columns.findIndex(({ name }) => name === 'outcome')
+  const open = rows.filter(({ values }) => values?.[place] === null)
+  deepEqual(open, [])
+  ok(alerts.length > 0)
+  const last = new Map(alerts.map((alert) => [alert.id, alert.status]))
+  deepEqual(
+    [...last.values()].filter((status) => status !== 'resolved'),
+    [],
+  )
+})
+
 test('shipments ride on the trucks that the cold chain has with the same seed', () => {
   const fleet = domains
     .flatMap(({ fleets }) => fleets)

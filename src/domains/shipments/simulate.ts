@@ -69,6 +69,13 @@ export function simulateShipments(options: SimulationOptions): Simulation {
         parcel.waits = waitsAfter(parcel)
         return line
       },
+      finish(atMs, eventId) {
+        const { steps } = parcel.story
+        const last = steps.findLastIndex(({ timing }) => timing === 'actual')
+        const step = steps[last]
+        if (!parcel.introduced || step === undefined || last < parcel.next) return null
+        return lineOf(parcel, step, { atMs, eventId, intervalMs })
+      },
     }
   })
   return new ActorSimulation(actors, spoils, options)

@@ -113,7 +113,14 @@ export function simulateTrips(options: SimulationOptions): Simulation {
       const ride = newRide(driver, startMs, failures)
       driver.ride = { ...ride, pickupMs: startMs - Math.floor(dice.next() * ride.lengthMs) }
     } else driver.waitsUntilMs = startMs + dice.wait(WAIT_MS)
-    return { report: (atMs, eventId) => report(driver, { atMs, eventId, failures }) }
+    return {
+      report: (atMs, eventId) => report(driver, { atMs, eventId, failures }),
+      finish(atMs, eventId) {
+        const { ride } = driver
+        if (ride === null) return null
+        return { key: ride.tripId, line: lineOf(driver, ride, { atMs, eventId, over: true }) }
+      },
+    }
   })
   return new ActorSimulation(actors, spoils, options)
 }
