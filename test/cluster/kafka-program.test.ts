@@ -106,6 +106,26 @@ describe('the program on Kafka', { skip: missing ?? false }, () => {
     })
   })
 
+  it('takes what is simulated into Kafka, by the keys of its cars, good and bad', async () => {
+    const before = await audit()
+    const flags = ['vehicles', '--to', 'kafka', '--count', '600', '--vehicles', '50']
+    const options = ['--rate', '2000', '--faults', 'bad']
+    const { code, stderr } = await runCommand(['simulate', ...flags, ...options], kafka.settings)
+    assert.equal(code, 0, stderr)
+    assert.match(stderr, /Sent 600 events .* 600 accepted, 0 rejected\./)
+    const sum = (counts: Record<string, unknown>, of: 'rows' | 'deadLetters'): number =>
+      Object(counts.partitions)
+        .filter(({ topic }: { topic: string }) => topic === 'vehicle-telemetry')
+        .reduce((total: number, each: Record<typeof of, number>) => total + each[of], 0)
+    await until('all of it is archived or refused', async () => {
+      const now = await audit()
+      const rows = sum(now, 'rows') - sum(before, 'rows')
+      const refused = sum(now, 'deadLetters') - sum(before, 'deadLetters')
+      return rows > 500 && refused > 0 && rows + refused === 600
+    })
+    assert.equal((await items(program.address, 'vehicles?limit=500')).length, 50)
+  })
+
   it('tells each alert to its topic, under a key by which a repeat is known', async () => {
     const found = await until('the alert', async () => {
       const [alert] = await items(program.address, 'alerts?entity=F-1')

@@ -1,4 +1,4 @@
-// `outrider simulate`: synthetic events through the HTTP door, or as NDJSON on standard output.
+// `outrider simulate`: synthetic events through the HTTP door, into Kafka, or as NDJSON on standard output.
 
 import { readFile } from 'node:fs/promises'
 import type { Command } from 'commander'
@@ -10,9 +10,16 @@ import { isRetryable, PlatformError } from '../../kernel/errors.ts'
 import { failed, ok, type Result } from '../../kernel/result.ts'
 import { toIso } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
+import { commandSettings } from '../command-line.ts'
+import { openLog } from '../open-log.ts'
 import { httpSender } from '../simulation/http-sender.ts'
+import { logSender } from '../simulation/log-sender.ts'
 import { ordersOverHttp, withOrders } from '../simulation/order-sender.ts'
-import { runSimulation, type SimulationTotals } from '../simulation/run-simulation.ts'
+import {
+  runSimulation,
+  type SimulationRun,
+  type SimulationTotals,
+} from '../simulation/run-simulation.ts'
 import {
   DEFAULT_START_MS,
   readOrder,
@@ -21,7 +28,7 @@ import {
   type SimulateOrder,
 } from '../simulation/simulate-order.ts'
 import { streamSender } from '../simulation/stream-sender.ts'
-import { checkReference } from '../topics.ts'
+import { checkReference, partitionsOf, topicName } from '../topics.ts'
 
 const DEFAULT_URL = 'http://127.0.0.1:8080'
 const PROGRESS_EVERY_MS = 1_000
@@ -30,7 +37,9 @@ const WRONG_USAGE = 2
 export function registerSimulate(program: Command): void {
   program
     .command('simulate')
-    .description('send realistic synthetic events through the HTTP door, or write them as NDJSON')
+    .description(
+      'send realistic synthetic events through the HTTP door or Kafka, or write them as NDJSON',
+    )
     .argument('<domain>', `what to simulate: ${SIMULATED_DOMAINS.join(', ')}`)
     .option(
       '--rate <n/s>',
@@ -49,7 +58,11 @@ export function registerSimulate(program: Command): void {
       '1',
     )
     .option('--faults <list>', `spoil some of the events: any of ${FAULTS.join(',')}`)
-    .option('--to <target>', 'URL of a running Outrider, or - for standard output', DEFAULT_URL)
+    .option(
+      '--to <target>',
+      'URL of a running Outrider, kafka for the brokers of OUTRIDER_KAFKA_BROKERS, or - for standard output',
+      DEFAULT_URL,
+    )
     .option('--count <n>', 'stop after so many events (default: go on until Ctrl-C)')
     .option(
       '--roads <file>',
@@ -102,8 +115,16 @@ async function carryOut(order: SimulateOrder, clock: Clock): Promise<number> {
   const onSignal = (): void => stop.abort()
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal)
   try {
-    if (order.target.kind === 'stdout') await writeOut(order, clock, stop.signal)
-    else await post(order, order.target.url, clock, stop.signal)
+    switch (order.target.kind) {
+      case 'stdout':
+        await writeOut(order, clock, stop.signal)
+        break
+      case 'kafka':
+        await produce(order, clock, stop.signal)
+        break
+      case 'http':
+        await post(order, order.target.url, clock, stop.signal)
+    }
     return 0
   } catch (error) {
     process.stderr.write(`${describe(error)}\n`)
@@ -135,13 +156,33 @@ async function post(
     onDelay: screen.note,
   }
   const send = withOrders(ORDERS, ordersOverHttp(to), httpSender(to))
-  const totals = await runSimulation({
-    ...order.run,
-    clock,
-    send,
-    signal,
-    onProgress: screen.update,
-  }).finally(screen.clear)
+  await runOn(screen, { ...order.run, clock, send, signal })
+}
+
+/** To the brokers and topics that the settings name, as a producer that is no part of us. */
+async function produce(order: SimulateOrder, clock: Clock, signal: AbortSignal): Promise<void> {
+  const settings = await commandSettings()
+  if (settings.kafka === null) {
+    throw new PlatformError('bad-setting', '--to kafka needs OUTRIDER_KAFKA_BROKERS.', {
+      retry: 'never',
+    })
+  }
+  const screen = progressLine(clock)
+  const log = await openLog(settings, { clock, mode: 'write' })
+  try {
+    const topicOf = (topic: string) => ({
+      name: topicName(settings, topic),
+      partitions: partitionsOf(settings, topic),
+    })
+    const send = logSender({ log, topicOf, clock, signal, onDelay: screen.note })
+    await runOn(screen, { ...order.run, clock, send, signal })
+  } finally {
+    await log.close()
+  }
+}
+
+async function runOn(screen: Screen, run: SimulationRun): Promise<void> {
+  const totals = await runSimulation({ ...run, onProgress: screen.update }).finally(screen.clear)
   screen.summary(totals)
 }
 

@@ -3,7 +3,7 @@
 import { PlatformError } from '../../kernel/errors.ts'
 import { type DurationMs, SECOND_MS } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { Delivered, Send } from './run-simulation.ts'
+import type { Delivered } from './run-simulation.ts'
 
 export interface HttpSenderOptions {
   /** Where Outrider listens, such as `http://127.0.0.1:8080`. */
@@ -27,6 +27,9 @@ const QUOTED = 300
 /** How fetch calls a port that belongs to another protocol. */
 const FORBIDDEN_PORT = 'bad port'
 
+/** The door finds the keys in the events. */
+type SendOverHttp = (topic: string, ndjsonBatch: string, count: number) => Promise<Delivered>
+
 type Attempt =
   | { readonly kind: 'delivered'; readonly delivered: Delivered }
   | { readonly kind: 'too-large' }
@@ -37,7 +40,7 @@ type Attempt =
  * where nothing answers. Without event ids an answer lost on the way leads to events that are there
  * twice. Rejects on what trying again can't mend, and once the signal has come.
  */
-export function httpSender(options: HttpSenderOptions): Send {
+export function httpSender(options: HttpSenderOptions): SendOverHttp {
   return async function send(topic, ndjsonBatch, count) {
     const target = new URL(`api/v1/events/${topic}`, withSlash(options.url))
     for (let tries = 0; ; tries++) {
@@ -147,7 +150,7 @@ function parsed(text: string): object {
 }
 
 async function sendHalves(
-  send: Send,
+  send: SendOverHttp,
   topic: string,
   ndjsonBatch: string,
   count: number,

@@ -135,8 +135,8 @@ export function withOrders(
   orders: ((ndjson: string) => Promise<Delivered>) | null,
   events: Send,
 ): Send {
-  return async (topic, ndjson, count) => {
-    if (topic !== ordersTopic) return events(topic, ndjson, count)
+  return async (topic, ndjson, count, keys) => {
+    if (topic !== ordersTopic) return events(topic, ndjson, count, keys)
     return orders === null ? { accepted: 0, rejected: count } : orders(ndjson)
   }
 }

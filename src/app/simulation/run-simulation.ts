@@ -3,7 +3,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { seededRandom } from '../../adapters/random/seeded-random.ts'
 import type { Fault } from '../../domains/faults.ts'
-import type { SimulatedFleet, Simulation } from '../../domains/simulation.ts'
+import type { SimulatedBatch, SimulatedFleet, Simulation } from '../../domains/simulation.ts'
 import { assert } from '../../kernel/errors.ts'
 import { DAY_MS, type DurationMs, type EpochMs, HOUR_MS } from '../../kernel/time.ts'
 import type { Clock } from '../../ports/clock.ts'
@@ -35,7 +35,13 @@ export interface Delivered {
   readonly rejected: number
 }
 
-export type Send = (topic: string, ndjsonBatch: string, count: number) => Promise<Delivered>
+/** `keys` are those of the lines, in their order. */
+export type Send = (
+  topic: string,
+  ndjsonBatch: string,
+  count: number,
+  keys: readonly string[],
+) => Promise<Delivered>
 
 export interface SimulationRun {
   readonly clock: Clock
@@ -109,11 +115,12 @@ export async function runSimulation(run: SimulationRun): Promise<SimulationTotal
       const batch = simulation.take({ untilMs, maxEvents })
       if (batch.count === 0) continue
       taken += batch.count
+      // The next one may be written over its bytes.
       const text = Buffer.from(batch.ndjson).toString('utf8')
       await pending
       // Signals and closed pipes are noticed between two batches.
       await setImmediate()
-      pending = handOver(topic, text, batch.count, batch.atMs)
+      pending = handOver(topic, text, batch)
     }
   }
   await pending
@@ -125,20 +132,18 @@ export async function runSimulation(run: SimulationRun): Promise<SimulationTotal
     for (const { topic, simulation } of running) {
       const batch = simulation.finish?.(atMs)
       if (batch === undefined || batch.count === 0) continue
-      const text = Buffer.from(batch.ndjson).toString('utf8')
-      await handOver(topic, text, batch.count, atMs)
+      await handOver(topic, Buffer.from(batch.ndjson).toString('utf8'), batch)
     }
   }
 
   async function handOver(
     topic: string,
     text: string,
-    events: number,
-    atMs: EpochMs,
+    { count: events, keys, atMs }: Pick<SimulatedBatch, 'count' | 'keys' | 'atMs'>,
   ): Promise<void> {
     totals.unsent = events
     try {
-      const delivered = await send(topic, text, events)
+      const delivered = await send(topic, text, events, keys)
       totals.accepted += delivered.accepted
       totals.rejected += delivered.rejected
     } catch (error) {

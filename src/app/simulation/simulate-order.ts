@@ -1,6 +1,7 @@
 // What `outrider simulate` was asked to do: the words of the command line, checked, with all that is wrong
 // with them at once.
 
+import { ORDERS } from '../../domains/arrivals/simulate.ts'
 import { FAULTS, type Fault } from '../../domains/faults.ts'
 import { domains } from '../../domains/registry.ts'
 import type { SimulatedFleet } from '../../domains/simulation.ts'
@@ -38,6 +39,7 @@ export interface SimulateOptions {
 export type SimulateTarget =
   | { readonly kind: 'stdout' }
   | { readonly kind: 'http'; readonly url: URL }
+  | { readonly kind: 'kafka' }
 
 export interface SimulateOrder {
   readonly target: SimulateTarget
@@ -61,7 +63,7 @@ export function readOrder(
   }
   const target = take<SimulateTarget>(readTarget(options.to), { kind: 'stdout' })
   const rate = take(optional(options.rate, readRate), undefined)
-  const fleets = fleetsOf(domain)
+  const fleets = take(fleetsFor(target, domain), [])
   const tripsPerS = take(optional(options.trips, readTrips), undefined)
   const vehicles =
     take(optional(options.vehicles, readVehicles(fleets)), 1) ??
@@ -92,11 +94,19 @@ function optional<T>(
   return text === undefined ? ok(undefined) : read(text)
 }
 
-/** The fleets of a domain, or of all of them. */
-function fleetsOf(domain: string): readonly SimulatedFleet[] {
-  return domains
-    .filter(({ name }) => domain === ALL || name === domain)
-    .flatMap((each) => each.fleets)
+/** The fleets of a domain, or of all of them. Appointments are no events: over Kafka nobody makes any. */
+function fleetsFor(
+  target: SimulateTarget,
+  domain: string,
+): Result<readonly SimulatedFleet[], string> {
+  const named = domains.filter(({ name }) => domain === ALL || name === domain)
+  const possible =
+    target.kind === 'kafka'
+      ? named.filter(({ fleets }) => fleets.every(({ topic }) => topic !== ORDERS))
+      : named
+  return named.length > 0 && possible.length === 0
+    ? failed(`${domain} makes appointments, which Kafka does not carry; give --to a URL`)
+    : ok(possible.flatMap(({ fleets }) => fleets))
 }
 
 function readVehicles(fleets: readonly SimulatedFleet[]): (text: string) => Result<number, string> {
@@ -180,12 +190,10 @@ const readCount = numberOf({
 
 function readTarget(text: string): Result<SimulateTarget, string> {
   if (text === '-') return ok({ kind: 'stdout' })
-  if (text === 'kafka') {
-    return failed('--to kafka comes with Kafka support, which this version does not have yet')
-  }
+  if (text === 'kafka') return ok({ kind: 'kafka' })
   const url = URL.canParse(text) ? new URL(text) : undefined
   if (url === undefined || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
-    return failed(`--to must be an http(s) URL, or - for standard output, not '${text}'`)
+    return failed(`--to must be an http(s) URL, kafka, or - for standard output, not '${text}'`)
   }
   return ok({ kind: 'http', url })
 }
