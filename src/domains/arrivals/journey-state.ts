@@ -272,8 +272,16 @@ function ownWay(state: JourneyState, nowMs: EpochMs, around: Surroundings): WayA
 /** Sooner while it is fresh, ever later the longer nothing is heard; null once nobody waits. */
 export function nextLook(state: JourneyState, nowMs: EpochMs, plan: JourneyPlan): EpochMs | null {
   const { position, arrivedAtMs } = state
-  const isOver = plan.over || nowMs > plan.startsAtMs + WATCHED_AFTER_START_MS
-  if (position === null || arrivedAtMs !== null || isOver) return null
+  if (position === null || arrivedAtMs !== null || nobodyWaits(plan, nowMs)) return null
   const silentMs = Math.max(0, nowMs - position.recordedAtMs)
-  return nowMs + Math.max(MINUTE_MS, silentMs / 4)
+  const soonMs = nowMs + Math.max(MINUTE_MS, silentMs / 4)
+  return Math.min(soonMs, plan.startsAtMs + WATCHED_AFTER_START_MS)
+}
+
+/** The appointment is off, or began so long ago that who has not come will not. */
+export function nobodyWaits(
+  { over, startsAtMs }: Pick<JourneyPlan, 'over' | 'startsAtMs'>,
+  nowMs: EpochMs,
+): boolean {
+  return over || nowMs >= startsAtMs + WATCHED_AFTER_START_MS
 }

@@ -8,6 +8,7 @@ import type { RowTable } from '../../ports/row-table.ts'
 import { type BatchOutput, NO_INPUTS } from '../../streams/batch.ts'
 import { Task } from '../../streams/task.ts'
 import { journeyPositions } from './events.ts'
+import { WATCHED_AFTER_START_MS } from './journey-state.ts'
 import { journeyPipeline } from './pipeline.ts'
 import { journeyPlans, wirePlan } from './plans.ts'
 import { CAR, ROAD_TABLE } from './roads/road-document.ts'
@@ -165,6 +166,25 @@ test('being late for a minute fires, and another start takes it back', () => {
     moved.alerts.map(({ id, status }) => [id, status]),
     [[alerts[0]?.id, 'resolved']],
   )
+})
+
+test('who is never heard of again is late until nobody waits any more', () => {
+  const task = openTask()
+  task.plan(0, { startsInS: 300 })
+  task.position(10, home)
+  const fired = task.position(80, home)
+  deepEqual(
+    fired.alerts.map(({ status }) => status),
+    ['firing'],
+  )
+  const twoHoursS = 300 + WATCHED_AFTER_START_MS / SECOND_MS
+  deepEqual(task.pass(twoHoursS - 1).alerts.filter(({ status }) => status === 'resolved'), [])
+  const over = task.pass(twoHoursS)
+  deepEqual(
+    over.alerts.map(({ status, endsAtMs }) => [status, endsAtMs]),
+    [['resolved', START_MS + twoHoursS * SECOND_MS]],
+  )
+  deepEqual(task.pass(twoHoursS + 86_400).alerts, [])
 })
 
 test('a second episode between the same two positions is another alert', () => {

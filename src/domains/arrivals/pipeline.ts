@@ -67,7 +67,7 @@ export function journeyPipelineWith(rules: RuleSource): Pipeline<JourneyPosition
     }
     state.wakeAtMs = nextLook(state, atMs, plan)
     if (state.position === null) return
-    const derived = derivedFields(state, plan)
+    const derived = derivedFields(state, plan, atMs)
     rules.at(context).onEvent(state.runs, { event: state.position, derived }, context)
   }
   return {

@@ -1,10 +1,11 @@
 // The rules of arrivals: documents as operators write them, and what their conditions may name.
 
+import type { EpochMs } from '../../kernel/time.ts'
 import type { FieldValue } from '../../ports/alert.ts'
 import type { RuleDocument } from '../../rules/rule-document.ts'
 import { eventFields, type RuleTopic } from '../../rules/rule-source.ts'
 import { journeyPositions } from './events.ts'
-import type { JourneyState } from './journey-state.ts'
+import { type JourneyState, nobodyWaits } from './journey-state.ts'
 import type { JourneyPlan } from './plans.ts'
 
 export const LATE_ARRIVAL = 'late-arrival'
@@ -61,10 +62,11 @@ export const journeyRules: RuleTopic = {
 export function derivedFields(
   state: Readonly<JourneyState>,
   plan: JourneyPlan,
+  nowMs: EpochMs,
 ): Readonly<Record<string, FieldValue>> {
   const { estimate, arrivedAtMs } = state
   const arrived = arrivedAtMs !== null
-  const over = plan.over || arrived
+  const over = arrived || nobodyWaits(plan, nowMs)
   const lateProbability = over ? 0 : (estimate?.lateProbability ?? 0)
   const lateByMs = (estimate?.p50Ms ?? plan.startsAtMs) - plan.startsAtMs
   return {
