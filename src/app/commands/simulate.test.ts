@@ -51,7 +51,7 @@ test('standard output has the events asked for, the same for the same seed', asy
 test('wrong usage exits 2 and says what is wrong', async () => {
   const wrong: readonly (readonly [readonly string[], RegExp])[] = [
     [['boats'], /cannot simulate 'boats'; choose cold-chain, vehicles.*, all/],
-    [['all', '--to', 'kafka'], /comes with Kafka support/],
+    [['arrivals', '--to', 'kafka'], /makes appointments, which Kafka does not carry/],
     [['all', '--to', 'ftp://here'], /must be an http\(s\) URL/],
     [['all', '--rate', 'fast', '--count', '0'], /--rate must be.*--count must be/],
     [['all', '--faults', 'late,early'], /not 'early'/],

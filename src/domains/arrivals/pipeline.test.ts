@@ -178,7 +178,10 @@ test('who is never heard of again is late until nobody waits any more', () => {
     ['firing'],
   )
   const twoHoursS = 300 + WATCHED_AFTER_START_MS / SECOND_MS
-  deepEqual(task.pass(twoHoursS - 1).alerts.filter(({ status }) => status === 'resolved'), [])
+  deepEqual(
+    task.pass(twoHoursS - 1).alerts.filter(({ status }) => status === 'resolved'),
+    [],
+  )
   const over = task.pass(twoHoursS)
   deepEqual(
     over.alerts.map(({ status, endsAtMs }) => [status, endsAtMs]),
