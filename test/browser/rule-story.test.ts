@@ -101,7 +101,7 @@ test('a rule is written, tried over history, published, fires, is acknowledged a
     await drawer.getByText('when: event.temperatureC > 6').last().waitFor()
     await drawer.getByText('Reference data it was judged with').click()
     await drawer.getByText('goods-profiles').waitFor()
-    assert.equal(await drawer.getByText('The reading that closed it').count(), 0)
+    assert.equal(await drawer.getByText('The event that closed it').count(), 0)
   })
 
   await t.test('acknowledged, it no longer waits', async () => {
@@ -122,7 +122,7 @@ test('a rule is written, tried over history, published, fires, is acknowledged a
 
   await t.test('over, it shows the reading that closed it, without a reload', async () => {
     await sendReadings(address, [warm(5, 4.2)])
-    await drawer.getByText('The reading that closed it').click()
+    await drawer.getByText('The event that closed it').click()
     await drawer.getByText('4.2', { exact: true }).waitFor()
   })
 

@@ -382,7 +382,7 @@ test('every screen is accessible, quiet and within its frame', async (t) => {
     name: 'an alert',
     path: `/alerts?state=open&alert=${await alertIdOf(address)}`,
     ready: async (shown) => {
-      await shown.getByText('The reading that opened it').waitFor()
+      await shown.getByText('The event that opened it').waitFor()
       await shown.getByRole('img', { name: /^Temperature: lowest/ }).waitFor()
     },
   }

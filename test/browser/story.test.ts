@@ -69,7 +69,7 @@ test('an excursion arrives, is seen on the overview, opened, acknowledged and re
     await row(page, TRUCK).getByRole('link').click()
     await page.getByRole('img', { name: /^Temperature: lowest 4\.4 °C, highest 9\.4 °C/ }).waitFor()
     await page.getByText('Rule temperature-excursion, version 1').waitFor()
-    await page.getByText('The reading that opened it').click()
+    await page.getByText('The event that opened it').click()
     await page.getByRole('complementary').getByText('9.4', { exact: true }).waitFor()
   })
 
