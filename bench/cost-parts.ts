@@ -1,6 +1,6 @@
 // The parts that say what an event, a rule, a shipment, an estimate or a workflow costs.
 
-import { rmSync } from 'node:fs'
+import { cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { etaRate } from './eta-rate.ts'
 import { AT_LEAST, AT_MOST, type Findings, rest, TRUCKS } from './findings.ts'
@@ -9,6 +9,7 @@ import { usageOfTree } from './process-tree.ts'
 import { startProgram } from './program.ts'
 import type { Goal } from './report.ts'
 import { measureRuleCost } from './rule-cost.ts'
+import { median } from './samples.ts'
 import { measureShipmentCosts } from './shipment-costs.ts'
 import { vehicleCosts } from './vehicle-costs.ts'
 import { vehicleDrain } from './vehicle-drain.ts'
@@ -19,69 +20,102 @@ const WORKFLOWS_PER_SECOND = 200
 const MIB = 1024 * 1024
 const MICROSECONDS = 1_000_000
 
-/** Memory, and the cost of an event, with more and more trucks. */
+interface FleetCost {
+  readonly pssBytes: number
+  readonly cpuUs: number
+  readonly wallUs: number
+}
+
+/**
+ * Memory, and the cost of an event, with more and more trucks, all fleets in turn: a figure is the median of the turns, and
+ * so is what the largest costs against the smallest.
+ */
 export async function costOfFleets(findings: Findings): Promise<void> {
-  const costs: { readonly cpuUs: number; readonly wallUs: number }[] = []
-  for (const trucks of FLEETS) costs.push(await costOfFleet(findings, trucks))
-  const growth = (of: (cost: (typeof costs)[number]) => number): number => {
-    const first = costs[0]
-    const last = costs.at(-1)
-    return first === undefined || last === undefined ? Number.NaN : of(last) / of(first)
+  const { plan, folder } = findings
+  const backlogs = FLEETS.map((trucks) => ({ trucks, dir: join(folder, `backlog-${trucks}`) }))
+  for (const { trucks, dir } of backlogs) {
+    await writeBacklog(dir, { events: plan.scaleEvents, trucks })
   }
-  findings.add({
+  const turns: (readonly FleetCost[])[] = []
+  for (let turn = 1; turn <= plan.turns; turn++) {
+    const costs: FleetCost[] = []
+    for (const { trucks, dir } of backlogs) {
+      findings.say(
+        `a backlog of ${trucks.toLocaleString('en')} trucks, turn ${turn} of ${plan.turns}`,
+      )
+      costs.push(await costOfFleet(findings, dir))
+    }
+    turns.push(costs)
+  }
+  for (const { dir } of backlogs) rmSync(dir, { recursive: true, force: true })
+  FLEETS.forEach((trucks, index) => {
+    const costs = turns.flatMap((each) => each[index] ?? [])
+    addFleet(findings, trucks, costs)
+  })
+  addGrowth(findings, turns)
+}
+
+async function costOfFleet(findings: Findings, backlogDir: string): Promise<FleetCost> {
+  const events = findings.plan.scaleEvents
+  const dataDir = join(findings.folder, 'fleet')
+  cpSync(backlogDir, dataDir, { recursive: true })
+  await rest(findings)
+  const program = await startProgram({ dataDir })
+  const endMs = await program.untilArchived(events)
+  const { pssBytes, taskCpuSeconds } = usageOfTree(program.pid)
+  await program.stop()
+  rmSync(dataDir, { recursive: true, force: true })
+  return {
+    pssBytes,
+    cpuUs: (taskCpuSeconds * MICROSECONDS) / events,
+    wallUs: ((endMs - program.tasksStartedMs()) * 1_000) / events,
+  }
+}
+
+function addFleet({ add }: Findings, trucks: number, costs: readonly FleetCost[]): void {
+  add({
+    id: `fleet.${trucks}.memory`,
+    label: `memory of all processes with ${trucks.toLocaleString('en')} trucks`,
+    value: median(costs.map(({ pssBytes }) => pssBytes / MIB)),
+    unit: 'MiB',
+    ...(trucks === TRUCKS ? { goal: AT_MOST(1_024) } : {}),
+  })
+  add({
+    id: `fleet.${trucks}.cpu`,
+    label: '  CPU of the task thread for an event',
+    value: median(costs.map(({ cpuUs }) => cpuUs)),
+    unit: 'µs',
+  })
+  add({
+    id: `fleet.${trucks}.wall`,
+    label: '  time for an event',
+    value: median(costs.map(({ wallUs }) => wallUs)),
+    unit: 'µs',
+  })
+}
+
+function addGrowth({ add }: Findings, turns: readonly (readonly FleetCost[])[]): void {
+  const growth = (of: (cost: FleetCost) => number): number =>
+    median(
+      turns.map((costs) => {
+        const [first, last] = [costs[0], costs.at(-1)]
+        return first === undefined || last === undefined ? Number.NaN : of(last) / of(first)
+      }),
+    )
+  add({
     id: 'fleet.cost-growth',
     label: 'task CPU for an event, 100,000 trucks against 1,000',
     value: growth(({ cpuUs }) => cpuUs),
     unit: '×',
     goal: AT_MOST(1.3),
   })
-  findings.add({
+  add({
     id: 'fleet.wall-growth',
     label: 'time for an event, 100,000 trucks against 1,000',
     value: growth(({ wallUs }) => wallUs),
     unit: '×',
     goal: AT_MOST(1.3),
   })
-}
-
-async function costOfFleet(
-  findings: Findings,
-  trucks: number,
-): Promise<{ readonly cpuUs: number; readonly wallUs: number }> {
-  const { plan, folder } = findings
-  const fleet = trucks.toLocaleString('en')
-  findings.say(`a backlog of ${fleet} trucks`)
-  const dataDir = join(folder, `fleet-${trucks}`)
-  const events = plan.scaleEvents
-  await writeBacklog(dataDir, { events, trucks })
-  await rest(findings)
-  const program = await startProgram({ dataDir })
-  const endMs = await program.untilArchived(events)
-  const usage = usageOfTree(program.pid)
-  await program.stop()
-  rmSync(dataDir, { recursive: true, force: true })
-  const cpuUs = (usage.taskCpuSeconds * MICROSECONDS) / events
-  const wallUs = ((endMs - program.tasksStartedMs()) * 1_000) / events
-  findings.add({
-    id: `fleet.${trucks}.memory`,
-    label: `memory of all processes with ${fleet} trucks`,
-    value: usage.pssBytes / MIB,
-    unit: 'MiB',
-    ...(trucks === TRUCKS ? { goal: AT_MOST(1_024) } : {}),
-  })
-  findings.add({
-    id: `fleet.${trucks}.cpu`,
-    label: '  CPU of the task thread for an event',
-    value: cpuUs,
-    unit: 'µs',
-  })
-  findings.add({
-    id: `fleet.${trucks}.wall`,
-    label: '  time for an event',
-    value: wallUs,
-    unit: 'µs',
-  })
-  return { cpuUs, wallUs }
 }
 
 /** A hundred rules against five, by tasks alone: nothing is read, written or shown to anybody. */

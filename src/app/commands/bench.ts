@@ -20,7 +20,7 @@ export function registerBench(program: Command): void {
   program
     .command('bench')
     .description(
-      'measure speed and memory on this machine: half an hour, with --quick four minutes',
+      'measure speed and memory on this machine: forty minutes, with --quick four minutes',
     )
     .option('--quick', 'smaller loads: a rough picture')
     .option(
