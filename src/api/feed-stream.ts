@@ -9,9 +9,9 @@ import { DirtySlots, type Message, type SlotTable } from './feed-slots.ts'
 import { serverSentEvent } from './server-sent-event.ts'
 
 /** A stream whose socket took nothing for this long is cut off. */
-export const MAX_STALL_MS = 30_000
+const MAX_STALL_MS = 30_000
 /** What a socket may hold unsent. Further changes wait as one bit a key until it takes more. */
-export const MAX_UNSENT_BYTES = 1024 * 1024
+const MAX_UNSENT_BYTES = 1024 * 1024
 /** Entities of one stream go out at most this often. */
 export const ENTITY_INTERVAL_MS = 100
 /** Entities sent to one stream in one interval; the others wait their turn. */

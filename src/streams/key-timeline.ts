@@ -54,7 +54,7 @@ export class KeyTimeline<E extends StreamEvent, S> {
     }
   }
 
-  /** Gives the event, which is the one at `offset`, to the key's state. True where it came too late. */
+  /** Gives the event to its key's state. True where it came too late. */
   add(slot: KeySlot<E, S>, entry: TailEvent<E>): boolean {
     return this.#pipeline.takesLateEvents === true
       ? this.#applyAtHead(slot, entry)

@@ -76,13 +76,19 @@ export class TaskOutput<E extends StreamEvent, S> implements ContextSink {
   }
 
   archive(
-    partition: number,
     { offset, receivedAtMs, tenantId }: Pick<LogRecord, 'offset' | 'receivedAtMs' | 'tenantId'>,
     event: E,
     flags: readonly EventFlag[] | null,
   ): void {
     this.#encoder.add(
-      { partition, offset, receivedAtMs, tenantId, eventId: event.eventId, flags },
+      {
+        partition: this.#place.partition,
+        offset,
+        receivedAtMs,
+        tenantId,
+        eventId: event.eventId,
+        flags,
+      },
       event,
       this.#pipeline.topic.keyOf(event),
     )

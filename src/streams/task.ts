@@ -400,7 +400,7 @@ export class Task<E extends StreamEvent, S> {
     }
     const event = decoded.value
     const flags = this.#accept(event, record)
-    if (!this.#restoring) this.#output.archive(this.partition, record, event, flags)
+    if (!this.#restoring) this.#output.archive(record, event, flags)
   }
 
   #reject({ offset, receivedAtMs, tenantId }: LogRecord, problem: DecodeProblem): void {

@@ -3,7 +3,8 @@ import { test } from 'node:test'
 import { memoryEncoder } from '../../../test/simulation/memory-encoder.ts'
 import { seededRandom } from '../../adapters/random/seeded-random.ts'
 import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../kernel/time.ts'
-import { NO_INPUTS } from '../../streams/batch.ts'
+import type { RowChange } from '../../ports/row-table.ts'
+import { type BatchOutput, NO_INPUTS } from '../../streams/batch.ts'
 import { Task } from '../../streams/task.ts'
 import { FAULTS } from '../faults.ts'
 import { domains } from '../registry.ts'
@@ -50,6 +51,28 @@ function eventsOf(lines: readonly string[]): readonly ShipmentEvent[] {
   })
 }
 
+/** What a task makes of shipments' events that arrive as they happen. */
+function processed(lines: readonly string[]): BatchOutput {
+  const task = new Task({
+    pipeline: shipmentsPipeline,
+    topic: shipmentEvents.name,
+    partition: 0,
+    encoder: memoryEncoder(shipmentEvents.archive),
+  })
+  const records = eventsOf(lines).map(({ recordedAtMs }, offset) => ({
+    offset,
+    key: '',
+    value: Buffer.from(lines[offset] ?? ''),
+    receivedAtMs: recordedAtMs,
+    tenantId: 'default',
+  }))
+  return task.process(records, records.length, NO_INPUTS)
+}
+
+function columnValue({ values }: RowChange, column: string): unknown {
+  return values?.[shipmentTable.columns.findIndex(({ name }) => name === column)]
+}
+
 test('the same seed gives the same bytes, however they are taken', () => {
   for (const fleet of [shipmentFleet, warehouseFleet]) {
     const change = (maxEvents: number): string[] =>
@@ -79,25 +102,10 @@ test('a day of shipments has every status, late ones, failed attempts and return
       `no ${type}`,
     )
   }
-  const task = new Task({
-    pipeline: shipmentsPipeline,
-    topic: shipmentEvents.name,
-    partition: 0,
-    encoder: memoryEncoder(shipmentEvents.archive),
-  })
-  const records = lines.map((line, offset) => ({
-    offset,
-    key: '',
-    value: Buffer.from(line),
-    receivedAtMs: events[offset]?.recordedAtMs ?? START_MS,
-    tenantId: 'default',
-  }))
-  const { rows, deadLetters } = task.process(records, records.length, NO_INPUTS)
+  const { rows, deadLetters } = processed(lines)
   deepEqual(deadLetters, [])
-  const count = (column: string, value: string): number => {
-    const place = shipmentTable.columns.findIndex(({ name }) => name === column)
-    return rows.filter(({ values }) => values?.[place] === value).length
-  }
+  const count = (column: string, value: string): number =>
+    rows.filter((row) => columnValue(row, column) === value).length
   const finished = count('promise', 'kept') + count('promise', 'late')
   const lateShare = count('promise', 'late') / finished
   ok(lateShare > 0.02 && lateShare < 0.3, `late: ${lateShare}`)
@@ -114,22 +122,8 @@ test('a world that ends leaves no shipment on its way and no alert', () => {
   const ending = simulation.finish?.(endMs)
   ok(ending !== undefined && ending.count > 100)
   const lines = [...before, ...Buffer.from(ending.ndjson).toString().trimEnd().split('\n')]
-  const task = new Task({
-    pipeline: shipmentsPipeline,
-    topic: shipmentEvents.name,
-    partition: 0,
-    encoder: memoryEncoder(shipmentEvents.archive),
-  })
-  const records = eventsOf(lines).map(({ recordedAtMs }, offset) => ({
-    offset,
-    key: '',
-    value: Buffer.from(lines[offset] ?? ''),
-    receivedAtMs: recordedAtMs,
-    tenantId: 'default',
-  }))
-  const { rows, alerts } = task.process(records, records.length, NO_INPUTS)
-  const place = shipmentTable.columns.findIndex(({ name }) => name === 'outcome')
-  const open = rows.filter(({ values }) => values?.[place] === null)
+  const { rows, alerts } = processed(lines)
+  const open = rows.filter((row) => columnValue(row, 'outcome') === null)
   deepEqual(open, [])
   ok(alerts.length > 0)
   const last = new Map(alerts.map((alert) => [alert.id, alert.status]))

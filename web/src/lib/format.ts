@@ -87,7 +87,7 @@ export function formatter(units: Units) {
     /** `850 kg`, `9.4 t`. */
     mass,
     litres: (value: Quantity) => withQuantity(value, (v) => `${fixed(v, 0)} L`),
-    count: (value: Quantity) => withQuantity(value, (v) => grouped.format(v).replace('-', '−')),
+    count: (value: Quantity) => withQuantity(value, (v) => trueMinus(grouped.format(v))),
     rate: (value: Quantity) => withQuantity(value, (v) => `${v < 10 ? trim(v) : fixed(v, 0)}/s`),
     clock: clockOf,
     clockSeconds: (instant: Instant) => withInstant(instant, (ms) => clockSecondsFormat.format(ms)),
@@ -147,7 +147,11 @@ export function formatter(units: Units) {
 }
 
 const KG_PER_TONNE = 1_000
-const grouped = new Intl.NumberFormat('en-GB')
+/** Zero has no sign, also where a number is rounded to it. */
+const NEGATIVE = { signDisplay: 'negative' } as const
+const grouped = new Intl.NumberFormat('en-GB', NEGATIVE)
+/** By decimals: making one costs more than using it many times. */
+const groupedTo = new Map<number, Intl.NumberFormat>()
 
 function withQuantity(value: Quantity, text: (value: number) => string): string {
   return value === null || value === undefined || !Number.isFinite(value) ? UNKNOWN : text(value)
@@ -166,10 +170,17 @@ export function toMs(instant: Instant): number | undefined {
 
 /** With a true minus sign, never `−0`, and thousands set apart. */
 export function fixed(value: number, digits: number): string {
-  const [whole = '', decimals] = Math.abs(value).toFixed(digits).split('.')
-  const thousands = whole.replace(/\B(?=(?:\d{3})+$)/g, ',')
-  const text = decimals === undefined ? thousands : `${thousands}.${decimals}`
-  return value < 0 && /[1-9]/.test(text) ? `−${text}` : text
+  let format = groupedTo.get(digits)
+  if (format === undefined) {
+    const decimals = { minimumFractionDigits: digits, maximumFractionDigits: digits }
+    format = new Intl.NumberFormat('en-GB', { ...NEGATIVE, ...decimals })
+    groupedTo.set(digits, format)
+  }
+  return trueMinus(format.format(value))
+}
+
+function trueMinus(text: string): string {
+  return text.replace('-', '−')
 }
 
 /** At most two decimals, none that say nothing. */
